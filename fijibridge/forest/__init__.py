@@ -1,0 +1,7 @@
+"""Random-forest pixel classification: features, training, prediction, the model file."""
+
+from .features import FeatureSet
+from .model import Forest
+from .training import train
+
+__all__ = ["FeatureSet", "Forest", "train"]
