@@ -1,0 +1,1 @@
+"""From one stack and labels to a comparison of segmentations, and the report to show to others."""
