@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..errors import ParameterError
-from ..volume import Volume, make_volume
+from ..volume import Volume, make_volume, record, with_data
 
 #: Phases of the geometry.
 PORE, ACTIVE, BINDER = 0, 1, 2
@@ -77,16 +77,17 @@ def make_electrode(
     particles = _pack(shape, radius, diameter_spread, active, rng)
     phases = np.where(particles > 0, np.uint8(ACTIVE), np.uint8(PORE))
     _add_binder(phases, binder, rng)
-    grey = _scan(phases, particles, rng, blur=blur, noise=noise, rings=rings)
-    truth = np.where(phases == ACTIVE, np.uint8(1), np.uint8(2))
     step = {
         "operation": "make_electrode", "engine": "native", "version": "simulated",
         "parameters": {
             "shape": list(shape), "voxel_nm": voxel_nm, "diameter_um": diameter_um, "diameter_spread": diameter_spread,
-            "active": active, "binder": binder, "blur": blur, "noise": noise, "rings": rings, "seed": seed,
+            "active": active, "binder": binder, "seed": seed,
         },
     }  # fmt: skip
-    return Electrode(*(make_volume(data, spacing=(voxel_nm,) * 3, history=(step,)) for data in (grey, truth, phases)))
+    geometry = make_volume(phases, spacing=(voxel_nm,) * 3, history=(step,))
+    grey = simulate_scan(geometry, particles=particles, blur=blur, noise=noise, rings=rings, seed=seed)
+    truth = with_data(geometry, np.where(phases == ACTIVE, np.uint8(1), np.uint8(2)))
+    return Electrode(grey, truth, geometry)
 
 
 def _pack(
@@ -168,26 +169,52 @@ def _add_binder(phases: NDArray[np.uint8], fraction: float, rng: np.random.Gener
     phases[score >= level] = BINDER
 
 
-def _scan(
-    phases: NDArray[np.uint8],
-    particles: NDArray[np.int32],
-    rng: np.random.Generator,
+def simulate_scan(
+    phases: Volume,
     *,
-    blur: float,
-    noise: float,
-    rings: float,
-) -> NDArray[np.uint8]:
-    """Give the grey levels a scanner would: absorption, point spread, rings, noise that neighbours share a little."""
+    particles: NDArray[np.integer] | None = None,
+    blur: float = 1.2,
+    noise: float = 24.0,
+    rings: float = 4.0,
+    seed: int = 0,
+) -> Volume:
+    """Give the grey levels that an X-ray CT scanner would make of a known geometry.
+
+    Absorption, point spread, rings about the z axis, and noise that neighbours share a little.
+
+    Parameters
+    ----------
+    phases : (z, y, x) integer volume: 0 = pore, 1 = active material, 2 = carbon-binder.
+    particles : (z, y, x) particle numbers, 0 = none; particles differ a little in density. Left out: one density.
+    blur, noise, rings, seed : as in `make_electrode`.
+
+    Returns
+    -------
+    uint8 Volume on the same grid.
+
+    Raises
+    ------
+    ParameterError : phases other than 0, 1, 2.
+    """
+    data = np.asarray(phases.data)
+    if data.min() < 0 or data.max() > 2:
+        raise ParameterError(f"phases are 0 = pore, 1 = active material, 2 = binder; got {data.min()} to {data.max()}")
+    rng = np.random.default_rng(seed)
     levels = np.array([_GREY[phase] for phase in (PORE, ACTIVE, BINDER)], np.float32)
-    # Particles differ a little in density and lithiation, which widens the bright peak of the histogram.
-    density = rng.normal(0, 4, particles.max() + 1).astype(np.float32)
-    density[0] = 0
-    image = levels[phases] + density[particles]
+    image = levels[data]
+    if particles is not None:
+        # Density and lithiation differ from particle to particle, which widens the bright peak of the histogram.
+        density = rng.normal(0, 4, particles.max() + 1).astype(np.float32)
+        density[0] = 0
+        image += density[particles]
     image = ndimage.gaussian_filter(image, blur, truncate=3)
-    image += _ring_pattern(phases.shape, rings, rng)
-    grain = rng.standard_normal(phases.shape, dtype=np.float32)
+    image += _ring_pattern(data.shape, rings, rng)
+    grain = rng.standard_normal(data.shape, dtype=np.float32)
     image += noise * (0.8 * grain + 1.4 * ndimage.gaussian_filter(grain, 0.8, truncate=3))
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    grey = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    parameters = {"blur": blur, "noise": noise, "rings": rings, "seed": seed}
+    step = {"operation": "simulate_scan", "engine": "native", "version": "simulated", "parameters": parameters}
+    return record(with_data(phases, grey), step)
 
 
 def _ring_pattern(shape: tuple[int, ...], amplitude: float, rng: np.random.Generator) -> NDArray[np.float32]:
