@@ -1,0 +1,153 @@
+"""One worker process as the program sees it: start it, give it a job, wait, end it."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ._memory import Segment, anonymous_file, attach_segment, create_segment
+from ._wire import Channel, Closed
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+#: Runs the worker without importing the package above it: the worker needs two small files of it, not NumPy and numba.
+_BOOT = """
+import sys, types
+for name, path in (("fijibridge", sys.argv[1]), ("fijibridge.fiji", sys.argv[1] + "/fiji")):
+    module = types.ModuleType(name)
+    module.__path__ = [path]
+    sys.modules[name] = module
+del sys.argv[1]
+from fijibridge.fiji._worker.main import main
+main()
+"""
+#: Set by users for their own Java; they would override the heap and print into ImageJ's log.
+_FOREIGN = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH")
+
+
+class Died(Exception):
+    """The worker ended; carries what it had printed."""
+
+
+class Late(Exception):
+    """The worker did not answer in time."""
+
+
+class Woken(Exception):
+    """Somebody wants the wait to end."""
+
+
+class Reply(NamedTuple):
+    """A worker's message with the block of shared memory it handed over."""
+
+    message: dict[str, Any]
+    segment: Segment | None
+
+
+class Worker:
+    """A running worker process."""
+
+    def __init__(self, orders: dict[str, Any]) -> None:
+        self._out, self._err, self._pulse = (anonymous_file(name) for name in ("out", "err", "pulse"))
+        ours, theirs = socket.socketpair()
+        environment = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
+        command = [
+            sys.executable,
+            "-P",
+            "-c",
+            _BOOT,
+            str(_PACKAGE),
+            *map(str, (theirs.fileno(), self._pulse, os.getpid())),
+        ]
+        with theirs:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=self._out,
+                stderr=self._err,
+                pass_fds=(theirs.fileno(), self._pulse),
+                start_new_session=True,
+                env=environment,
+            )
+        self._channel = Channel(ours)
+        self._memory: Segment | None = None
+        self._channel.send(orders)
+
+    def alive(self) -> bool:
+        """Tell whether the process runs."""
+        return self.process.poll() is None
+
+    def memory(self, size: int) -> Segment:
+        """Give a block of memory for the voxels of the next job, shared with the worker."""
+        if self._memory is None or self._memory.size < size:
+            if self._memory is not None:
+                self._memory.close()
+            self._memory = create_segment(size)
+        return self._memory
+
+    def send(self, job: dict[str, Any]) -> None:
+        """Give the worker a job, whose voxels lie in `memory`."""
+        try:
+            if self._memory is not None:
+                place = {"memory": self._memory.size, "handle": self._memory.handle}
+                self._channel.send({**job, **place}, self._memory.files)
+                self._memory.close_file()
+            else:
+                self._channel.send(job)
+        except Closed as error:
+            raise Died from error
+
+    def receive(self, deadline: float, wake: socket.socket) -> Reply:
+        """Wait for the answer; raise Late at the deadline, Woken when `wake` is touched, Died at the worker's end."""
+        readable, _, _ = select.select([self._channel.line, wake], [], [], max(0.0, deadline - time.monotonic()))
+        if self._channel.line in readable:
+            try:
+                message, files = self._channel.receive()
+            except Closed as error:
+                raise Died from error
+            size = message.get("memory")
+            return Reply(message, attach_segment(size, message["handle"], files) if size else None)
+        if readable:
+            raise Woken
+        raise Late
+
+    def printed(self) -> tuple[str, str]:
+        """Give what the worker printed on its two streams since the job started; works after its death too."""
+        out, err = (os.pread(file, 16 << 20, 0).decode(errors="replace") for file in (self._out, self._err))
+        return out, err
+
+    def line(self) -> int:
+        """Give the line of the macro that the worker was last seen in; 0 where that is not known."""
+        seen = os.pread(self._pulse, 4, 0)
+        return int.from_bytes(seen, sys.byteorder) if len(seen) == 4 else 0
+
+    def let_go(self) -> None:
+        """In a forked child: close this side of everything and leave the worker to the parent."""
+        self._channel.close()
+        self._close_files()
+        if self._memory is not None:
+            self._memory.close()
+
+    def end(self) -> int:
+        """End the process now, whatever it does; give its exit status."""
+        if self.process.poll() is None:
+            self.process.kill()
+        status = self.process.wait()
+        self._channel.close()
+        if self._memory is not None:
+            self._memory.close()
+        return status
+
+    def close(self) -> None:
+        """End the process and forget what it printed."""
+        self.end()
+        self._close_files()
+
+    def _close_files(self) -> None:
+        for file in (self._out, self._err, self._pulse):
+            os.close(file)

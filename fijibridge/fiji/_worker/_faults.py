@@ -1,0 +1,72 @@
+"""Finding out whether ImageJ really did what it was told.
+
+ImageJ tells of a failure in many ways and in some of them returns as if all were well: an error kept in the
+interpreter, `IJ.error`, a message on one of the two output streams, a Java stack trace there, ``[aborted]``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from ._java import java
+
+#: A frame of a Java stack trace, as printed.
+_FRAME = re.compile(r"^\s+at [\w.$/<>]+\([^()\n]*\)\s*$", re.MULTILINE)
+_HEADLINE = re.compile(
+    r"^(?:Exception in thread .*?)?((?:[\w$]+\.)+[\w$]*(?:Exception|Error|Death)\b.*)$", re.MULTILINE
+)
+#: What ImageJ prints when a macro fails and there is no window for a dialog.
+_MACRO_ERROR = re.compile(r"^Macro Error: (.*?)(?: in line (\d+))?\s*$", re.MULTILINE)
+_MOST_WORDS = 300
+_CANCELED = "Macro canceled"
+_DIALOGS = ("Cannot instantiate headless dialog", "Cannot run dialog headlessly", "HeadlessException")
+
+
+class Fault(NamedTuple):
+    """What went wrong: a sentence, ImageJ's own words, the macro's line (0: not known)."""
+
+    reason: str
+    detail: str
+    line: int
+
+
+def from_exception(error: Any, message: str, line: int, printed: str) -> Fault:
+    """Put a Java exception that came out of a macro or command into words."""
+    headline = str(error).strip()
+    if message:
+        return Fault(message, _trace(error), line)
+    if any(word in headline for word in _DIALOGS):
+        return Fault("a dialog or window was asked for, which a headless ImageJ cannot show", _trace(error), line)
+    if headline.endswith(_CANCELED):
+        said = " ".join(printed.split())[-_MOST_WORDS:]
+        return Fault(said or "the macro was aborted", printed, line)
+    return Fault(headline, _trace(error), line)
+
+
+def from_output(out: str, err: str, line: int) -> Fault | None:
+    """Look for a failure in what was printed on the two streams."""
+    macro_error = _MACRO_ERROR.search(err)
+    if macro_error:
+        return Fault(macro_error[1], err, int(macro_error[2] or line))
+    for text in (err, out):
+        frame = _FRAME.search(text)
+        if frame:
+            heads = [head for head in _HEADLINE.finditer(text) if head.start() < frame.start()]
+            return Fault(heads[-1][1] if heads else "a Java exception", text, line)
+    return None
+
+
+def from_error_dialog() -> Fault | None:
+    """Look for a message that went to `IJ.error`, which has no window to show it; asking clears it."""
+    message = java("ij.IJ").getErrorMessage()
+    return None if message is None else Fault(" ".join(str(message).split()), str(message), 0)
+
+
+def clean_exit(line_text: str, printed: str) -> bool:
+    """Tell whether a macro ended by a bare ``exit``, which is no failure."""
+    return bool(re.search(r"\bexit\s*(\(\s*\))?\s*(;|$)", line_text)) and not printed
+
+
+def _trace(error: Any) -> str:
+    return str(error.stacktrace()) if hasattr(error, "stacktrace") else str(error)

@@ -1,0 +1,113 @@
+"""The jobs a worker can do: run a macro, one command, a script; list the commands."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jpype
+
+from .._memory import Segment
+from . import _faults, _output
+from ._images import open_image, roi_out, ship_images
+from ._java import java
+from ._tables import read_table
+
+
+class Answer(NamedTuple):
+    """What goes back to the program: a message, and the voxels."""
+
+    message: dict[str, Any]
+    segment: Segment | None = None
+
+
+class JobFailed(Exception):
+    """ImageJ failed; carries the fault."""
+
+    def __init__(self, fault: _faults.Fault) -> None:
+        super().__init__(fault.reason)
+        self.fault = fault
+
+
+def do(job: dict[str, Any], memory: memoryview) -> Answer:
+    """Do one job and collect what it left behind."""
+    opened = [open_image(spec, memory) for spec in job["images"]]
+    if opened:
+        java("ij.macro.Interpreter").activateImage(opened[0])
+        java("ij.WindowManager").setTempCurrentImage(opened[0])
+    java("ij.IJ").getErrorMessage()
+    returned = _KINDS[job["kind"]](job)
+    _check_streams()
+    return _collect(returned)
+
+
+def _run_macro(job: dict[str, Any]) -> str | None:
+    interpreter = java("ij.macro.Interpreter")()
+    try:
+        returned = interpreter.run(job["text"], job["argument"])
+    except jpype.JException as error:
+        _sort_out(job, interpreter, error)
+        return None
+    message = interpreter.getErrorMessage()
+    if message is not None:
+        raise JobFailed(_faults.Fault(str(message), _output.read(2), _line(interpreter)))
+    if returned is not None and str(returned) == "[aborted]":
+        raise JobFailed(_faults.Fault("the macro was aborted", _output.read(2), _line(interpreter)))
+    return None if returned is None else str(returned)
+
+
+def _sort_out(job: dict[str, Any], interpreter: Any, error: Any) -> None:
+    """Sort out an exception from a macro: a bare exit is none; anything else is a failure."""
+    line = _line(interpreter)
+    message = interpreter.getErrorMessage()
+    printed = _output.read(1)
+    lines = job["text"].splitlines()
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    if message is None and _faults.clean_exit(text, _output.read(2)):
+        return
+    raise JobFailed(_faults.from_exception(error, str(message or ""), line, printed)) from None
+
+
+def _line(interpreter: Any) -> int:
+    try:
+        return int(interpreter.getLineNumber())
+    except jpype.JException:
+        return 0
+
+
+def _run_command(job: dict[str, Any]) -> None:
+    try:
+        java("ij.IJ").run(job["command"], job["options"])
+    except jpype.JException as error:
+        raise JobFailed(_faults.from_exception(error, "", 0, _output.read(1))) from None
+
+
+def _check_streams() -> None:
+    fault = _faults.from_error_dialog() or _faults.from_output(_output.read(1), _output.read(2), 0)
+    if fault:
+        raise JobFailed(fault)
+
+
+def _list_commands(job: dict[str, Any]) -> None:
+    return None
+
+
+def _collect(returned: str | None) -> Answer:
+    windows = java("ij.WindowManager")
+    images = [windows.getImage(int(number)) for number in windows.getIDList() or ()]
+    active = windows.getCurrentImage()
+    specs, segment = ship_images(images)
+    message = {
+        "event": "done",
+        "version": str(java("ij.IJ").getVersion()),
+        "returned": returned,
+        "log": _output.read(1),
+        "images": specs,
+        "active": next((n for n, image in enumerate(images) if active is not None and image.equals(active)), None),
+        "table": read_table(java("ij.measure.ResultsTable").getResultsTable()),
+        "rois": [],
+    }
+    return Answer(message, segment)
+
+
+_KINDS = {"macro": _run_macro, "command": _run_command}
+__all__ = ["Answer", "JobFailed", "do", "roi_out"]

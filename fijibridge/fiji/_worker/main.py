@@ -1,0 +1,87 @@
+"""The worker's main loop: wait for a job on the line, do it, answer, clean up."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import queue
+import resource
+import signal
+import socket
+import sys
+import threading
+import traceback
+from typing import Any
+
+from .._memory import Segment, attach_segment
+from .._wire import Channel, Closed
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Serve jobs until the line is closed; never returns."""
+    line, pulse, parent = (int(argument) for argument in sys.argv[1:4])
+    _die_with(parent)
+    channel = Channel(socket.socket(fileno=line))
+    jobs: queue.SimpleQueue[tuple[dict[str, Any], tuple[int, ...]]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(channel, jobs), daemon=True).start()
+    try:
+        _serve(channel, jobs, pulse)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(70)
+
+
+def _die_with(parent: int) -> None:
+    """Make the system end this process with the program, whatever ends the program."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def _listen(channel: Channel, jobs: queue.SimpleQueue[tuple[dict[str, Any], tuple[int, ...]]]) -> None:
+    """Take messages off the line; its end is the end of this process, amid a job or not."""
+    try:
+        while True:
+            jobs.put(channel.receive())
+    except Closed:
+        os._exit(0)
+
+
+def _serve(channel: Channel, jobs: queue.SimpleQueue[tuple[dict[str, Any], tuple[int, ...]]], pulse: int) -> None:
+    from . import _java, _output, _pulse
+
+    orders, _files = jobs.get()
+    _output.append_mode()
+    started = _java.start(orders)
+    from ._jobs import Answer, JobFailed, do
+    from ._state import reset
+
+    _pulse.start(pulse)
+    channel.send({"event": "ready", **started._asdict()})
+    memory: Segment | None = None
+    while True:
+        job, files = jobs.get()
+        if files:
+            memory = attach_segment(job["memory"], job["handle"], files)
+        _output.start_job()
+        try:
+            with memoryview(memory.mapping if memory else b"") as view:
+                answer = do(job, view)
+        except JobFailed as failure:
+            answer = Answer({"event": "failed", "log": _output.read(1), **failure.fault._asdict()})
+        _send(channel, answer)
+        reset()
+
+
+def _send(channel: Channel, answer: Any) -> None:
+    segment = answer.segment
+    if segment is None:
+        channel.send(answer.message)
+        return
+    channel.send({**answer.message, "memory": segment.size, "handle": segment.handle}, segment.files)
+    segment.close()
