@@ -1,0 +1,56 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import WriteError
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path` that takes its name when the block ends well, and goes away when it does not.
+
+    Raises
+    ------
+    WriteError : the folder is not there or takes no file, the disk is full, or `path` is a folder.
+    """
+    if path.is_dir():
+        raise WriteError(f"cannot write {path}: it is a folder; give the name of a file")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with _gone_unless_renamed(part), part.open("xb+") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+            handle.close()  # Windows renames no open file
+            part.replace(path)
+        _sync_folder(path.parent)
+    except FileNotFoundError as error:
+        raise WriteError(f"cannot write {path}: the folder {path.parent} is not there; make it first") from error
+    except OSError as error:
+        raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _gone_unless_renamed(part: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename last through a power cut; Windows cannot open a folder and does so by itself."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
