@@ -126,7 +126,7 @@ def test_colour_is_refused_with_the_way_out(tmp_path: Path) -> None:
     colours = np.zeros((20, 30, 3), np.uint8)
     colours[5, 5, 0] = 1
     tifffile.imwrite(tmp_path / "v.tif", colours, photometric="rgb")
-    _refused(tmp_path / "v.tif", r"in colour .* 3 samples per pixel.* Image > Type > 8-bit")
+    _refused(tmp_path / "v.tif", r"in colour .*3 samples per pixel.* Image > Type > 8-bit")
 
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])

@@ -1,0 +1,84 @@
+"""The histogram of a whole stack as ImageJ takes it for automatic thresholds, and the way back from bin to grey value.
+
+Source: ImageJ 1.54p, ij.process.StackStatistics and ij.IJ.setAutoThreshold with the option "stack".
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ParameterError
+from ..volume import Volume
+
+BINS = 256
+Counts = NDArray[np.int64]
+
+
+class Histogram(NamedTuple):
+    """Voxels per bin (256), and the lowest and highest grey value that the bins span."""
+
+    counts: Counts
+    lowest: float
+    highest: float
+    dtype: np.dtype[Any]
+
+
+def histogram(volume: Volume) -> Histogram:
+    """Count the voxels of a volume: uint8 by grey value, anything else in 256 bins from lowest to highest.
+
+    NaN is left out.
+
+    Raises
+    ------
+    ParameterError : all voxels are equal, or some are infinite.
+    """
+    data = np.asarray(volume.data)
+    lowest, highest = grey_range(data)
+    if data.dtype == np.uint8:
+        counts = sum(np.bincount(plane.ravel(), minlength=BINS) for plane in data)
+        return Histogram(np.asarray(counts, np.int64), 0.0, 255.0, data.dtype)
+    counts = np.zeros(BINS, np.int64)
+    for plane in data:
+        counts += _binned(plane, lowest, highest)
+    return Histogram(counts, lowest, highest, data.dtype)
+
+
+def grey_range(data: NDArray[Any]) -> tuple[float, float]:
+    """Give the lowest and highest grey value, and raise where no threshold can lie between them."""
+    lowest, highest = float(np.fmin.reduce(data, axis=None)), float(np.fmax.reduce(data, axis=None))
+    if not np.isfinite((lowest, highest)).all():
+        raise ParameterError("the volume holds infinite values or nothing but NaN; replace them, or give a fixed value")
+    if lowest == highest:
+        raise ParameterError(
+            f"all voxels have the grey value {lowest:.6g}, so there is nothing to threshold; check the volume"
+        )
+    return lowest, highest
+
+
+def _binned(plane: NDArray[Any], lowest: float, highest: float) -> Counts:
+    """Bin one slice in ImageJ's arithmetic: double precision, cut off to the bin below."""
+    # Integer bins reach one grey value past the highest, float bins end at it.
+    if plane.dtype.kind == "f":
+        scale, known = BINS / (highest - lowest), plane[~np.isnan(plane)]
+    else:
+        scale, known = 1.0 / ((highest - lowest + 1) / BINS), plane.ravel()
+    place = known.astype(np.float64)
+    place -= lowest
+    place *= scale
+    return np.bincount(np.minimum(place.astype(np.intp), BINS - 1), minlength=BINS)
+
+
+def last_dark(bin_: int, found: Histogram) -> float:
+    """Give the highest grey value that counts as dark where the threshold is this bin.
+
+    ImageJ calls bright what reaches the next bin's place on a scale of 255 steps from lowest to highest, rounded for
+    integers, whatever the width of the bins; so its first bright value lies up to one bin above the bin's own edge.
+    """
+    first = min(bin_ + 1, BINS - 1)
+    bright = found.lowest + first / (BINS - 1) * (found.highest - found.lowest)
+    if found.dtype.kind == "f":
+        return float(np.nextafter(found.dtype.type(bright), found.dtype.type(-np.inf)))
+    return float(np.floor(bright + 0.5)) - 1

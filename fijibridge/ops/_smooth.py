@@ -1,0 +1,96 @@
+"""Gaussian smoothing in 3-D."""
+
+from __future__ import annotations
+
+from math import ceil, log, sqrt
+from typing import Annotated, Any
+
+import numpy as np
+from annotated_types import Gt, Le
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..errors import ParameterError
+from ..operation import Engine, operation
+from ..volume import Volume, with_data
+from ._fiji import imagej_version, run
+
+#: The share of its peak at which ImageJ cuts off the kernel of 16-bit and float images (8-bit: 0.002).
+_IMAGEJ_ACCURACY = 0.0002
+_DEFAULT_TRUNCATE = 2.0
+
+
+def _radius(sigma: float, truncate: float) -> int:
+    """Give the kernel's half-width in voxels, halves rounded up, as SciPy does."""
+    return int(truncate * sigma + 0.5)
+
+
+def _halo(sigma: float, truncate: float) -> int:
+    """Give the reach of the wider engine's kernel, so that blocks equal the whole on both."""
+    return max(_radius(sigma, truncate), ceil(sigma * sqrt(-2 * log(_IMAGEJ_ACCURACY))))
+
+
+@operation(halo=_halo)
+def smooth(
+    volume: Volume,
+    *,
+    sigma: Annotated[float, Gt(0)] = 1.1,
+    truncate: Annotated[float, Gt(0), Le(10)] = _DEFAULT_TRUNCATE,
+    engine: Engine = "native",
+) -> Volume:
+    """Smooth a volume with a Gaussian.
+
+    The defaults are the filter of Bailey et al. 2023: sigma 1.1 voxels, kernel half-width factor 2.
+
+    Parameters
+    ----------
+    volume : (z, y, x) grey volume, any real dtype; a mask is refused.
+    sigma : standard deviation in voxels along each axis, > 0, default 1.1.
+    truncate : half-width of the kernel in sigmas, > 0, default 2: the kernel reaches ``truncate * sigma`` voxels to
+        each side, rounded.
+
+    Returns
+    -------
+    Volume on the same grid, same dtype. Integers are rounded to the nearest, halves up. Beyond its faces a volume goes
+    on as its outermost voxels.
+
+    Raises
+    ------
+    ParameterError : `volume` is a mask; or `truncate` is set for ``fiji``, whose kernel has a width of its own.
+
+    Engines: native - SciPy; fiji - ImageJ's *Gaussian Blur 3D...* (macros/smooth.ijm).
+    Differences: ImageJ's kernel goes on to where it has fallen to 0.002 (8-bit) or 0.0002 (else) of its peak, 3.5 or
+    4.1 sigma, with the last values bent to meet zero, and so smooths a little more than the native one with its factor
+    2 (with ``truncate=4`` the two agree to 0.1 % of the grey range). ImageJ rounds integers twice, after x and y and
+    again after z: up to 1 grey level more. Past sigma 8.5 it smooths a shrunken copy of each line, and blocks no
+    longer equal the whole.
+    Source: Bailey et al. 2023, J. Power Sources 557, 232503; ImageJ 1.54p, ij.plugin.GaussianBlur3D.
+    """
+
+
+@smooth.check
+def _check(volume: Volume, *, sigma: float, truncate: float) -> None:
+    if volume.dtype.kind == "b":
+        raise ParameterError("smooth works on grey values and got a mask; smooth the grey volume before its threshold")
+
+
+@smooth.engine("native")
+def _native(volume: Volume, *, sigma: float, truncate: float) -> Volume:
+    data = np.asarray(volume.data)
+    exact = np.float32 if data.dtype.itemsize <= 2 or data.dtype == np.float32 else np.float64
+    smoothed: NDArray[np.floating[Any]] = np.empty(data.shape, exact)
+    ndimage.gaussian_filter(data, sigma, output=smoothed, mode="nearest", radius=_radius(sigma, truncate))
+    if data.dtype.kind == "f":
+        return with_data(volume, smoothed.astype(data.dtype, copy=False))
+    smoothed += 0.5
+    return with_data(volume, np.floor(smoothed, out=smoothed).astype(data.dtype))
+
+
+@smooth.engine("fiji", version=imagej_version)
+def _fiji(volume: Volume, *, sigma: float, truncate: float) -> Volume:
+    if truncate != _DEFAULT_TRUNCATE:
+        raise ParameterError(
+            f"ImageJ chooses the width of its kernel itself and cannot take truncate={truncate}; "
+            "leave it out, or use engine='native'"
+        )
+    return with_data(volume, run("smooth.ijm", volume, sigma=sigma).image.data)
