@@ -26,8 +26,11 @@ def _radius(sigma: float, truncate: float) -> int:
 
 
 def _halo(sigma: float, truncate: float) -> int:
-    """Give the reach of the wider engine's kernel, so that blocks equal the whole on both."""
-    return max(_radius(sigma, truncate), ceil(sigma * sqrt(-2 * log(_IMAGEJ_ACCURACY))))
+    """Give the reach of the wider engine's kernel, so that blocks equal the whole on both.
+
+    One voxel more than ImageJ's kernel reaches, since ImageJ rounds otherwise where the kernel touches a face.
+    """
+    return max(_radius(sigma, truncate), ceil(sigma * sqrt(-2 * log(_IMAGEJ_ACCURACY))) + 1)
 
 
 @operation(halo=_halo)

@@ -165,7 +165,8 @@ def _last_at_most(value: float, dtype: np.dtype[Any]) -> float | int:
         limits = np.iinfo(dtype)
         return int(min(max(np.floor(value), limits.min - 1), limits.max))
     nearest = dtype.type(value)
-    return float(nearest if nearest <= value else np.nextafter(nearest, dtype.type(-np.inf)))
+    # As Python floats: NumPy would round `value` to the dtype before it compares.
+    return float(nearest if float(nearest) <= value else np.nextafter(nearest, dtype.type(-np.inf)))
 
 
 def _following(level: float | int, dtype: np.dtype[Any]) -> float | int | None:
