@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .forest import train as train
     from .io import read_volume as read_volume
     from .io import write_volume as write_volume
-    from .operation import operations as operations
     from .ops import automatic_threshold as automatic_threshold
+    from .ops import operations as operations
     from .ops import smooth as smooth
     from .ops import threshold as threshold
     from .ops import watershed as watershed
@@ -40,8 +40,7 @@ _HOMES = {
     "fiji": ("Fiji", "MacroResult"),
     "forest": ("Forest", "load_forest", "train"),
     "io": ("read_volume", "write_volume"),
-    "operation": ("operations",),
-    "ops": ("automatic_threshold", "smooth", "threshold", "watershed"),
+    "ops": ("automatic_threshold", "operations", "smooth", "threshold", "watershed"),
     "phantom": ("make_electrode",),
     "study.compare": ("Comparison", "compare"),
     "volume": ("Volume", "VoxelSize", "make_volume", "same_grid", "voxel_size", "with_data"),

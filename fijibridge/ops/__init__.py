@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..operation import operations
 from ._smooth import smooth
 from ._threshold import AutoMethod, Method, automatic_threshold, threshold
 from ._watershed import watershed
 
-__all__ = ["AutoMethod", "Method", "automatic_threshold", "smooth", "threshold", "watershed"]
+__all__ = ["AutoMethod", "Method", "automatic_threshold", "operations", "smooth", "threshold", "watershed"]

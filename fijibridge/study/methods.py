@@ -43,7 +43,7 @@ class Segmentation(NamedTuple):
     windows: tuple[Window, ...] = ()
 
 
-def smooth_input(volume: Volume, *, slicewise: bool, engine: Engine = "fiji") -> Volume:
+def smooth_input(volume: Volume, *, slicewise: bool, engine: Engine = "native") -> Volume:
     """Filter the volume as the study does: Gaussian, sigma 1.1 voxels, kernel half-width factor 2."""
     return _by_slice(lambda part: ops.smooth(part, sigma=1.1, truncate=2.0, engine=engine), volume, slicewise)
 
