@@ -35,7 +35,8 @@ def failed(message: dict[str, Any]) -> EngineFailedError:
     kind = EngineMemoryError if _OUT_OF_MEMORY.search(message["reason"]) else EngineFailedError
     line = message["line"]
     where = f" in line {line} of the macro" if line else ""
-    text = f"ImageJ failed{where}: {message['reason']}; see .detail for ImageJ's own words and .log for its log"
+    reason = " ".join(message["reason"].split())
+    text = f"ImageJ failed{where}: {reason}; see .detail for ImageJ's own words and .log for its log"
     return kind(text, detail=message["detail"], log=message["log"], line=line)
 
 

@@ -78,10 +78,12 @@ def test_an_error_inside_a_macro_carries_the_line_and_the_words(fiji):
 
 
 def test_a_command_that_returns_as_if_all_were_well_still_raises(fiji):
-    """Saving by "Image Sequence..." prints a Java stack trace headless, and goes on."""
-    text = 'newImage("a", "8-bit ramp", 8, 8, 1); run("Image Sequence... ", "dir=/nowhere format=TIFF");'
-    with pytest.raises(EngineFailedError, match="Exception"):
+    """Headless, "Calibration Bar..." throws; ImageJ puts the stack trace into its log, and the macro goes on."""
+    text = 'newImage("a", "8-bit ramp", 64, 64, 1);\nrun("Calibration Bar...", "location=[Upper Right]");\nprint("on");'
+    with pytest.raises(EngineFailedError, match="NullPointerException") as caught:
         fiji.run_macro(text)
+    assert caught.value.line == 2
+    assert "\n\tat ij.plugin.CalibrationBar" in caught.value.detail
 
 
 def test_an_endless_macro_ends_at_the_time_limit():

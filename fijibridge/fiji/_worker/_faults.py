@@ -17,7 +17,7 @@ _HEADLINE = re.compile(
     r"^(?:Exception in thread .*?)?((?:[\w$]+\.)+[\w$]*(?:Exception|Error|Death)\b.*)$", re.MULTILINE
 )
 #: What ImageJ prints when a macro fails and there is no window for a dialog.
-_MACRO_ERROR = re.compile(r"^Macro Error: (.*?)(?: in line (\d+))?\s*$", re.MULTILINE)
+_MACRO_ERROR = re.compile(r"^Macro Error: (.*?)(?: in line (\d+))?$", re.MULTILINE)
 _MOST_WORDS = 300
 _CANCELED = "Macro canceled"
 _DIALOGS = ("Cannot instantiate headless dialog", "Cannot run dialog headlessly", "HeadlessException")
@@ -31,29 +31,30 @@ class Fault(NamedTuple):
     line: int
 
 
-def from_exception(error: Any, message: str, line: int, printed: str) -> Fault:
+def from_exception(error: Any, message: str, line: int, out: str, err: str) -> Fault:
     """Put a Java exception that came out of a macro or command into words."""
     headline = str(error).strip()
+    words = _words(out, err) or _trace(error)
     if message:
-        return Fault(message, _trace(error), line)
+        return Fault(message, words, line)
     if any(word in headline for word in _DIALOGS):
         return Fault("a dialog or window was asked for, which a headless ImageJ cannot show", _trace(error), line)
     if headline.endswith(_CANCELED):
-        said = " ".join(printed.split())[-_MOST_WORDS:]
-        return Fault(said or "the macro was aborted", printed, line)
-    return Fault(headline, _trace(error), line)
+        said = " ".join(out.split())[-_MOST_WORDS:]
+        return Fault(said or "the macro was aborted", out, line)
+    return Fault(headline, words, line)
 
 
-def from_output(out: str, err: str, line: int) -> Fault | None:
+def from_output(out: str, err: str) -> Fault | None:
     """Look for a failure in what was printed on the two streams."""
     macro_error = _MACRO_ERROR.search(err)
     if macro_error:
-        return Fault(macro_error[1], err, int(macro_error[2] or line))
+        return Fault(macro_error[1], _words(out, err), int(macro_error[2] or 0))
     for text in (err, out):
         frame = _FRAME.search(text)
         if frame:
             heads = [head for head in _HEADLINE.finditer(text) if head.start() < frame.start()]
-            return Fault(heads[-1][1] if heads else "a Java exception", text, line)
+            return Fault(heads[-1][1] if heads else "a Java exception", text, 0)
     return None
 
 
@@ -66,6 +67,11 @@ def from_error_dialog() -> Fault | None:
 def clean_exit(line_text: str, printed: str) -> bool:
     """Tell whether a macro ended by a bare ``exit``, which is no failure."""
     return bool(re.search(r"\bexit\s*(\(\s*\))?\s*(;|$)", line_text)) and not printed
+
+
+def _words(out: str, err: str) -> str:
+    """Give what ImageJ said of a failure: all of the error stream, and of the other one only stack traces."""
+    return err + (out if _FRAME.search(out) else "")
 
 
 def _trace(error: Any) -> str:

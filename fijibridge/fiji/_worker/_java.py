@@ -40,13 +40,19 @@ def java(name: str) -> Any:
 
 def start(orders: dict[str, Any]) -> ImageJ:
     """Start Java and ImageJ as ordered: ``kind`` embedded, folder or endpoint."""
-    if orders["kind"] == "embedded":
-        _start_embedded(orders)
-    else:
+    if orders["kind"] == "imagej2":
         _start_imagej2(orders)
+    else:
+        _start_embedded(orders)
     _name_thread()
     version = str(java("ij.IJ").getVersion())
     return ImageJ(orders["kind"], version, str(java("java.lang.System").getProperty("java.version")))
+
+
+def start_bare_java(orders: dict[str, Any]) -> None:
+    """Start Java alone."""
+    options = [*OPTIONS, f"-Xmx{orders['heap']}", *orders["options"]]
+    jpype.startJVM(*options, jvmpath=orders["jvm"], classpath=orders["classpath"], convertStrings=False)
 
 
 def halt(code: int) -> None:
@@ -57,11 +63,7 @@ def halt(code: int) -> None:
 
 
 def _start_embedded(orders: dict[str, Any]) -> None:
-    options = [*OPTIONS, f"-Xmx{orders['heap']}"]
-    if orders["plugins"]:
-        options.append(f"-Dplugins.dir={orders['plugins']}")
-    jpype.startJVM(*options, jvmpath=orders["jvm"], classpath=orders["classpath"], convertStrings=False)
-    java("net.imagej.patcher.LegacyInjector").preinit()
+    start_bare_java(orders)
     _load_menus()
 
 
@@ -71,10 +73,8 @@ def _start_imagej2(orders: dict[str, Any]) -> None:
     import scyjava
 
     scyjava.config.endpoints.clear()
-    for option in (*OPTIONS, f"-Xmx{orders['heap']}"):
+    for option in (*OPTIONS, f"-Xmx{orders['heap']}", *orders["options"]):
         scyjava.config.add_option(option)
-    if orders["plugins"]:
-        scyjava.config.add_option(f"-Dplugins.dir={orders['plugins']}")
     scyjava.config.set_java_constraints(fetch="auto", version="17")
     imagej.init(orders["imagej"], mode="headless")
 

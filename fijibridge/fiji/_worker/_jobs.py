@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import jpype
 
 from .._memory import Segment
-from . import _faults, _output
+from . import _faults, _output, _roi_manager
 from ._images import open_image, roi_out, ship_images
 from ._java import java
+from ._java_source import STATE
 from ._tables import read_table
 
 
@@ -31,6 +32,9 @@ class JobFailed(Exception):
 def do(job: dict[str, Any], memory: memoryview) -> Answer:
     """Do one job and collect what it left behind."""
     opened = [open_image(spec, memory) for spec in job["images"]]
+    inputs = java(STATE).inputs
+    inputs.clear()
+    inputs.addAll(opened)
     if opened:
         java("ij.macro.Interpreter").activateImage(opened[0])
         java("ij.WindowManager").setTempCurrentImage(opened[0])
@@ -41,7 +45,7 @@ def do(job: dict[str, Any], memory: memoryview) -> Answer:
 
 
 def _run_macro(job: dict[str, Any]) -> str | None:
-    interpreter = java("ij.macro.Interpreter")()
+    interpreter = _seeded(java("ij.macro.Interpreter")())
     try:
         returned = interpreter.run(job["text"], job["argument"])
     except jpype.JException as error:
@@ -49,22 +53,37 @@ def _run_macro(job: dict[str, Any]) -> str | None:
         return None
     message = interpreter.getErrorMessage()
     if message is not None:
-        raise JobFailed(_faults.Fault(str(message), _output.read(2), _line(interpreter)))
+        raise _failed(None, str(message), _line(interpreter))
     if returned is not None and str(returned) == "[aborted]":
-        raise JobFailed(_faults.Fault("the macro was aborted", _output.read(2), _line(interpreter)))
+        raise _failed(None, "the macro was aborted", _line(interpreter))
     return None if returned is None else str(returned)
+
+
+def _seeded(interpreter: Any) -> Any:
+    """Make the macro's `random()` start alike each time; a macro that wants otherwise seeds it itself."""
+    classes = [java("java.lang.Class").forName(f"ij.macro.{name}") for name in ("Interpreter", "Functions", "Program")]
+    maker = classes[1].getDeclaredConstructor(jpype.JArray(java("java.lang.Class"))([classes[0], classes[2]]))
+    maker.setAccessible(True)
+    functions = maker.newInstance(jpype.JArray(jpype.JObject)([interpreter, None]))
+    for type_, field, owner, value in (
+        (classes[1], "ran", functions, java("java.util.Random")(0)),
+        (classes[0], "func", interpreter, functions),
+    ):
+        found = type_.getDeclaredField(field)
+        found.setAccessible(True)
+        found.set(owner, value)
+    return interpreter
 
 
 def _sort_out(job: dict[str, Any], interpreter: Any, error: Any) -> None:
     """Sort out an exception from a macro: a bare exit is none; anything else is a failure."""
     line = _line(interpreter)
     message = interpreter.getErrorMessage()
-    printed = _output.read(1)
     lines = job["text"].splitlines()
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     if message is None and _faults.clean_exit(text, _output.read(2)):
         return
-    raise JobFailed(_faults.from_exception(error, str(message or ""), line, printed)) from None
+    raise _failed(error, str(message or ""), line) from None
 
 
 def _line(interpreter: Any) -> int:
@@ -78,17 +97,17 @@ def _run_command(job: dict[str, Any]) -> None:
     try:
         java("ij.IJ").run(job["command"], job["options"])
     except jpype.JException as error:
-        raise JobFailed(_faults.from_exception(error, "", 0, _output.read(1))) from None
+        raise _failed(error, "", 0) from None
 
 
 def _check_streams() -> None:
-    fault = _faults.from_error_dialog() or _faults.from_output(_output.read(1), _output.read(2), 0)
+    fault = _faults.from_error_dialog() or _faults.from_output(_output.read(1), _output.read(2))
     if fault:
         raise JobFailed(fault)
 
 
-def _list_commands(job: dict[str, Any]) -> None:
-    return None
+def _failed(error: Any, message: str, line: int) -> JobFailed:
+    return JobFailed(_faults.from_exception(error, message, line, _output.read(1), _output.read(2)))
 
 
 def _collect(returned: str | None) -> Answer:
@@ -100,14 +119,13 @@ def _collect(returned: str | None) -> Answer:
         "event": "done",
         "version": str(java("ij.IJ").getVersion()),
         "returned": returned,
-        "log": _output.read(1),
+        "log": _output.as_log(_output.read(1)),
         "images": specs,
         "active": next((n for n, image in enumerate(images) if active is not None and image.equals(active)), None),
         "table": read_table(java("ij.measure.ResultsTable").getResultsTable()),
-        "rois": [],
+        "rois": [roi_out(roi) for roi in _roi_manager.rois()],
     }
     return Answer(message, segment)
 
 
 _KINDS = {"macro": _run_macro, "command": _run_command}
-__all__ = ["Answer", "JobFailed", "do", "roi_out"]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 
 from ._java import java
 
 _MOST = 16 << 20
+_COMMAND = re.compile(r"\\(?:(?P<clear>Clear)|Update(?P<number>[0-9]{0,4}):(?P<text>.*))")
 
 
 def start_job() -> None:
@@ -37,3 +39,19 @@ def read(file: int) -> str:
     system = java("java.lang.System")
     (system.out if file == 1 else system.err).flush()
     return os.pread(file, _MOST + (1 << 20), 0).decode(errors="replace")
+
+
+def as_log(text: str) -> str:
+    r"""Read what was printed as ImageJ's Log window would: ``\Clear``, ``\Update:``, ``\UpdateN:`` are commands."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        command = _COMMAND.fullmatch(line)
+        if command is None:
+            lines.append(line)
+        elif command["clear"]:
+            lines.clear()
+        else:
+            number = int(command["number"]) if command["number"] else max(0, len(lines) - 1)
+            lines += [""] * (number + 1 - len(lines))
+            lines[number] = command["text"]
+    return "".join(f"{line}\n" for line in lines)

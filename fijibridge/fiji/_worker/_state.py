@@ -1,19 +1,49 @@
-"""Putting ImageJ back to a known state between jobs."""
+"""Putting ImageJ back to a known state between jobs.
+
+ImageJ keeps preferences, last-used dialog values, colours, measurements and lists in some thousand static fields. All
+of them are read once, before the first job, and put back after each.
+"""
 
 from __future__ import annotations
 
+from . import _roi_manager
 from ._java import java
+from ._java_source import STATE
 
 
-def reset() -> None:
-    """Close all images and empty the results table."""
-    interpreter = java("ij.macro.Interpreter")
+class KnownState:
+    """ImageJ's state as it was when this was made."""
+
+    def __init__(self) -> None:
+        java("ij.Prefs").blackBackground = True  # a mask's True is white, as everywhere else in this package
+        self._locale = java("java.util.Locale").getDefault()
+        self._properties = java("java.lang.System").getProperties().clone()
+        java(STATE).rememberAll(java("java.lang.Class").forName("ij.IJ").getClassLoader())
+
+    def restore(self) -> None:
+        """Close everything that a job may have left, and put every setting back."""
+        _close_images()
+        java("java.lang.System").setProperties(self._properties.clone())
+        java("java.util.Locale").setDefault(self._locale)
+        java(STATE).restore()
+        _fresh_table()
+        _roi_manager.install()
+        java("ij.process.ImageProcessor").setRandomSeed(0)
+
+
+def _close_images() -> None:
     windows = java("ij.WindowManager")
-    windows.setTempCurrentImage(None)
     for number in windows.getIDList() or ():
         image = windows.getImage(int(number))
-        image.changes = False
-        image.close()
-    interpreter.batchMode = True
-    java("ij.plugin.filter.Analyzer").getResultsTable().reset()
+        if image is not None:
+            image.changes = False
+            image.close()
     windows.setTempCurrentImage(None)
+
+
+def _fresh_table() -> None:
+    analyzer = java("ij.plugin.filter.Analyzer")
+    analyzer.setUnsavedMeasurements(False)
+    table = java("ij.measure.ResultsTable")()
+    table.showRowNumbers(True)
+    analyzer.setResultsTable(table)

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import Any
 
 from .._memory import Segment, attach_segment
@@ -57,10 +58,14 @@ def _serve(channel: Channel, jobs: queue.SimpleQueue[tuple[dict[str, Any], tuple
 
     orders, _files = jobs.get()
     _output.append_mode()
+    if orders["kind"] == "patch":
+        _patch(channel, orders)
     started = _java.start(orders)
     from ._jobs import Answer, JobFailed, do
-    from ._state import reset
+    from ._state import KnownState
 
+    state = KnownState()
+    state.restore()
     _pulse.start(pulse)
     channel.send({"event": "ready", **started._asdict()})
     memory: Segment | None = None
@@ -73,9 +78,19 @@ def _serve(channel: Channel, jobs: queue.SimpleQueue[tuple[dict[str, Any], tuple
             with memoryview(memory.mapping if memory else b"") as view:
                 answer = do(job, view)
         except JobFailed as failure:
-            answer = Answer({"event": "failed", "log": _output.read(1), **failure.fault._asdict()})
+            answer = Answer({"event": "failed", "log": _output.as_log(_output.read(1)), **failure.fault._asdict()})
         _send(channel, answer)
-        reset()
+        state.restore()
+
+
+def _patch(channel: Channel, orders: dict[str, Any]) -> None:
+    """Write the headless classes of an ImageJ, which is all this process is for."""
+    from . import _java, _patch
+
+    _java.start_bare_java(orders)
+    _patch.write_patched_jar(Path(orders["target"]), Path(orders["classpath"][0]))
+    channel.send({"event": "ready"})
+    _java.halt(0)
 
 
 def _send(channel: Channel, answer: Any) -> None:
