@@ -2,6 +2,6 @@
 
 from .features import FeatureSet
 from .model import Forest
-from .training import train
+from .training import Trainer, train
 
-__all__ = ["FeatureSet", "Forest", "train"]
+__all__ = ["FeatureSet", "Forest", "Trainer", "train"]

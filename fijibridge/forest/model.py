@@ -1,79 +1,217 @@
-"""The trained forest: predict labels, probabilities and uncertainty of a volume block by block."""
+"""The trained forest: labels, probabilities and uncertainty of a volume, block by block."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import product
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
 
-from ..volume import Volume, check_volume, history, record, with_data
-from ._reference import compute, halo_of
-from .features import Column, FeatureSet
+from ..errors import ModelError, ParameterError
+from ..volume import Volume, VoxelSize, check_volume, history, record, voxel_size, with_data
+from ._blocks import Progress, release_pages, walk
+from ._encode import Bytes, Coder, lanes_to_block
+from ._evaluate import label_bricks, probability_bricks
+from ._extract import Extractor, brick_shape
+from ._plan import make_plan
+from ._pyramid import Box, Coarse
+from ._trees import Trees
+from .features import FeatureSet
 
-Progress = Callable[[float], None] | None
-_BLOCK = (64, 256, 256)
+#: Voxel sizes that differ by less than this share are the same.
+_SAME_SIZE = 0.01
+#: Gives (brick, channel, lane) values of bricks.
+_Evaluate = Callable[[Bytes, Trees], NDArray[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Forest:
-    """A trained forest; `classes` are the label values that it knows, ascending."""
+    """A trained forest.
+
+    Attributes
+    ----------
+    features : what it looks at.
+    dimensions : 3, or 2 where each z slice is filtered on its own.
+    voxel_size : of the volume that it was trained on.
+    classes : the label values that it knows, ascending.
+    gain : factor, a power of 2, that brings that volume's grey values to the order of 0-255.
+    coder : how a feature becomes a byte.
+    trees : the trees.
+    importance : (column,) share of each feature in what the trees gain by their splits.
+    provenance : how it was trained, in JSON terms.
+    """
 
     features: FeatureSet
+    dimensions: int
+    voxel_size: VoxelSize
     classes: tuple[int, ...]
-    trees: RandomForestClassifier
+    gain: float
+    coder: Coder
+    trees: Trees
+    importance: NDArray[np.float64]
+    provenance: Mapping[str, Any]
 
-    def predict(self, volume: Volume, *, progress: Progress = None) -> Volume:
-        """Label every voxel with the class of the highest probability (uint8)."""
-        check_volume(volume)
-        labels = np.zeros(volume.shape, np.uint8)
+    def predict(
+        self,
+        volume: Volume,
+        *,
+        z: int | None = None,
+        out: Any = None,
+        threads: int | None = None,
+        progress: Progress = None,
+    ) -> Volume:
+        """Label every voxel with the class of the highest mean share over the trees.
+
+        Parameters
+        ----------
+        volume : (z, y, x) grey volume of the voxel size of the training volume.
+        z : one slice to label; its neighbours are looked at, so it gets the labels that the whole volume would give it.
+        out : (z, y, x) uint8 array or memory map to write to; a new array if None.
+        threads : default one for each core.
+        progress : called with the share done, 0 to 1.
+
+        Returns
+        -------
+        Volume of uint8 label values on the same grid (or that of the slice). Ties go to the lowest value. The labels
+        are the same for any number of threads and any way of cutting the volume.
+
+        Raises
+        ------
+        ModelError : the volume's voxel size is not that of the training, or it has slices where the training had one.
+        VolumeError : the volume holds NaN.
+        ParameterError : `z` lies outside the volume, `threads` is below 1, or `out` does not fit.
+        """
         values = np.array(self.classes, np.uint8)
-        for where, table in self._walk(volume, progress):
-            labels[where] = values[table.argmax(axis=1)].reshape(labels[where].shape)
-        step = {"operation": "predict", "engine": "native", "classes": list(self.classes)}
-        return record(with_data(volume, labels), step, after=history(volume))
+        box, out = self._target(volume, z, out, (), np.uint8)
+        self._fill(
+            volume,
+            lambda bricks, trees: values[label_bricks(trees, bricks)][:, None],
+            box,
+            out[None],
+            threads,
+            progress,
+        )
+        return self._finish(volume, z, out, "predict")
 
-    def probabilities(self, volume: Volume, *, progress: Progress = None) -> xr.DataArray:
-        """Give the probability of each class: float32 with dims (class, z, y, x)."""
-        check_volume(volume)
-        found = np.zeros((len(self.classes), *volume.shape), np.float32)
-        for where, table in self._walk(volume, progress):
-            found[(slice(None), *where)] = table.T.reshape(-1, *found[(0, *where)].shape)
-        coords = {"class": list(self.classes), **volume.coords}
-        return xr.DataArray(found, dims=("class", *volume.dims), coords=coords, attrs=dict(volume.attrs))
+    def probabilities(
+        self,
+        volume: Volume,
+        *,
+        z: int | None = None,
+        out: Any = None,
+        threads: int | None = None,
+        progress: Progress = None,
+    ) -> xr.DataArray:
+        """Give the probability of each class: the mean over the trees of the class's share in the leaf reached.
 
-    def _walk(self, volume: Volume, progress: Progress) -> Iterator[tuple[tuple[slice, ...], NDArray[np.float64]]]:
-        columns = self.features.columns(dimensions=dimensions_of(volume, self.features))
-        blocks = list(walk(volume.shape))
-        for done, where in enumerate(blocks):
-            table = feature_table(volume, where, columns)
-            yield where, self.trees.predict_proba(table)
-            if progress is not None:
-                progress((done + 1) / len(blocks))
+        Parameters are those of `predict`; `out` is a (class, z, y, x) float32 array.
+
+        Returns
+        -------
+        DataArray of float32 with dims (class, z, y, x); the coordinate ``class`` holds the label values.
+        """
+        box, out = self._target(volume, z, out, (len(self.classes),), np.float32)
+        self._fill(volume, lambda bricks, trees: probability_bricks(trees, bricks), box, out, threads, progress)
+        first = self._finish(volume, z, out[0], "probabilities")
+        coords = {"class": list(self.classes), **first.coords}
+        return xr.DataArray(out, dims=("class", *first.dims), coords=coords, attrs=dict(first.attrs))
+
+    def uncertainty(
+        self, volume: Volume, *, z: int | None = None, threads: int | None = None, progress: Progress = None
+    ) -> Volume:
+        """Give 1 less the lead of the likeliest class over the next: 0 where the trees agree, 1 where two classes tie.
+
+        Parameters are those of `predict`. Returns a float32 Volume.
+        """
+        box, out = self._target(volume, z, None, (), np.float32)
+        self._fill(volume, _doubt, box, out[None], threads, progress)
+        return self._finish(volume, z, out, "uncertainty")
+
+    def ranking(self) -> list[tuple[str, float]]:
+        """Give each feature's name and importance (shares of 1), most important first."""
+        names = [column.name for column in self.features.columns(dimensions=self.dimensions)]
+        order = np.argsort(-self.importance, kind="stable")
+        return [(names[index], float(self.importance[index])) for index in order]
+
+    def _fill(
+        self,
+        volume: Volume,
+        evaluate: _Evaluate,
+        box: Box,
+        out: NDArray[Any],
+        threads: int | None,
+        progress: Progress,
+    ) -> None:
+        """Evaluate a region into the (channel, z, y, x) array `out`."""
+        columns = self.trees.columns
+        plan = make_plan(self.features, self.voxel_size, dimensions=self.dimensions, wanted=columns)
+        coder, trees = self.coder.taking(columns), self.trees.renumbered(columns)
+        extractor = Extractor(volume.data, plan, self.gain)
+
+        def work(tile: Box, coarse: list[Coarse]) -> None:
+            values = evaluate(extractor.bricks(tile, coarse, coder), trees)
+            where = tile.slices((box.low[0], 0, 0))
+            for channel in range(out.shape[0]):
+                out[(channel, *where)] = lanes_to_block(values[:, channel], tile.shape, brick_shape(tile.shape))
+
+        def release() -> None:
+            release_pages(volume.data)
+            release_pages(out)
+
+        walk(extractor, box, work, threads=threads, progress=progress, release=release)
+
+    def _target(
+        self, volume: Volume, z: int | None, out: Any, channels: tuple[int, ...], dtype: type[np.generic]
+    ) -> tuple[Box, Any]:
+        """Check the volume, and give the region asked for and the array to write it to."""
+        self._check(volume)
+        depth, ny, nx = volume.shape
+        if z is not None and not 0 <= z < depth:
+            raise ParameterError(f"the volume has slices 0 to {depth - 1}, got z = {z}")
+        box = Box((0, 0, 0), (depth, ny, nx)) if z is None else Box((z, 0, 0), (z + 1, ny, nx))
+        shape = (*channels, *box.shape)
+        if out is None:
+            return box, np.empty(shape, dtype)
+        if tuple(out.shape) != shape or out.dtype != dtype:
+            raise ParameterError(
+                f"out must be {np.dtype(dtype)} of shape {shape}, got {out.dtype} of {tuple(out.shape)}"
+            )
+        return box, out
+
+    def _check(self, volume: Volume) -> None:
+        size = voxel_size(check_volume(volume))
+        if self.dimensions == 3 and volume.shape[0] == 1:
+            raise ModelError(
+                "the forest was trained on a 3-D volume and cannot label a single slice; give it the volume"
+            )
+        if self.dimensions == 2 and not self.features.flat and volume.shape[0] > 1:
+            raise ModelError(
+                f"the forest was trained on a single slice, got a volume of {volume.shape[0]}; "
+                "train with FeatureSet(..., flat=True) to label slices one by one"
+            )
+        mine = self.voxel_size
+        # Without a physical size on one side, only the proportions of the voxels can be compared.
+        scale = 1.0 if "voxel" not in (size.units, mine.units) else mine.x / size.x
+        other = size.to(mine.units) if scale == 1.0 and size.units != mine.units and mine.units != "voxel" else size
+        first = 0 if self.dimensions == 3 else 1
+        if any(abs(a * scale / b - 1) > _SAME_SIZE for a, b in zip(other[first:3], mine[first:3], strict=True)):
+            raise ModelError(
+                f"the forest was trained on voxels of {_words(mine)}, the volume has {_words(size)}; resample it first"
+            )
+
+    def _finish(self, volume: Volume, z: int | None, data: Any, operation: str) -> Volume:
+        here = volume if z is None else volume[z : z + 1]
+        step = {"operation": operation, "engine": "native", "forest": dict(self.provenance), "z": z}
+        return record(with_data(here, data), step, after=history(volume))
 
 
-def dimensions_of(volume: Volume, features: FeatureSet) -> int:
-    """Give 2 where slices are filtered on their own, else 3."""
-    return 2 if features.flat or volume.shape[0] == 1 else 3
+def _doubt(bricks: Bytes, trees: Trees) -> NDArray[Any]:
+    shares = np.sort(probability_bricks(trees, bricks), axis=1)
+    return 1 - (shares[:, -1:] - shares[:, -2:-1])
 
 
-def walk(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Give the blocks that cover a volume."""
-    starts = (range(0, size, step) for size, step in zip(shape, _BLOCK, strict=True))
-    for corner in product(*starts):
-        yield tuple(slice(lo, min(lo + step, size)) for lo, step, size in zip(corner, _BLOCK, shape, strict=True))
-
-
-def feature_table(volume: Volume, where: tuple[slice, ...], columns: tuple[Column, ...]) -> NDArray[np.float32]:
-    """Give (voxel, column) features of one block."""
-    flat = not any(c.part == 2 for c in columns)
-    halo = halo_of(columns)
-    wide = tuple(slice(max(0, s.start - halo), min(n, s.stop + halo)) for s, n in zip(where, volume.shape, strict=True))
-    inner = tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(where, wide, strict=True))
-    grey = np.asarray(volume.data[wide], np.float32)
-    found = compute(grey, columns, flat=flat or volume.shape[0] == 1)[(slice(None), *inner)]
-    return found.reshape(len(columns), -1).T.copy()
+def _words(size: VoxelSize) -> str:
+    return f"{size.z:.6g} x {size.y:.6g} x {size.x:.6g} {size.units}"

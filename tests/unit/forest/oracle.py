@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .features import Column
+from fijibridge.forest.features import Column
 
 Array = NDArray[np.float32]
 

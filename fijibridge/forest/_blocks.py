@@ -1,0 +1,103 @@
+"""Walk a volume: large blocks that share what surrounds them, cut into tiles that threads take in turn."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import ParameterError
+from ._extract import Extractor
+from ._pyramid import TILE, Box, Coarse, Run
+
+Progress = Callable[[float], None] | None
+#: Bounds the memory: a block's coarser features take some 11 bytes a voxel.
+_BLOCK = (128, 256, 256)
+#: For regions of few slices: the same number of voxels.
+_THIN_BLOCK, _THIN_TILE = (16, 720, 720), (16, 128, 256)
+
+
+def blocks(box: Box) -> Iterator[Box]:
+    """Cut a region into blocks."""
+    return box.tiles(_THIN_BLOCK if box.shape[0] <= _THIN_BLOCK[0] else _BLOCK)
+
+
+def tiles(box: Box) -> Iterator[Box]:
+    """Cut a block into tiles."""
+    return box.tiles(_THIN_TILE if box.shape[0] <= _THIN_TILE[0] else TILE)
+
+
+def walk(
+    extractor: Extractor,
+    box: Box,
+    work: Callable[[Box, list[Coarse]], None],
+    *,
+    threads: int | None,
+    progress: Progress,
+    release: Callable[[], None],
+) -> None:
+    """Do `work` on every tile of a region; `release` is called after each block."""
+    total, done = _volume(box), 0
+    with runner(threads) as run:
+        for block in blocks(box):
+            coarse = extractor.surroundings(block, run)
+            run(_bound(work, tile, coarse) for tile in tiles(block))
+            release()
+            done += _volume(block)
+            if progress is not None:
+                progress(done / total)
+
+
+@contextmanager
+def runner(threads: int | None) -> Iterator[Run]:
+    """Give a function that does pieces of work on so many threads (None: one for each core)."""
+    count = cores() if threads is None else threads
+    if count < 1:
+        raise ParameterError(f"threads must be at least 1, got {count}; leave it out for one thread a core")
+    if count == 1:
+        yield _one_by_one
+        return
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield lambda jobs: _drain(pool.map(_call, jobs))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def cores() -> int:
+    """Give the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def release_pages(array: Any) -> None:
+    """Let go of the pages of a memory-mapped array that were read or written so far; the file keeps them."""
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)
+    if array is not None and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
+
+
+def _volume(box: Box) -> int:
+    z, y, x = box.shape
+    return z * y * x
+
+
+def _bound(work: Callable[[Box, list[Coarse]], None], tile: Box, coarse: list[Coarse]) -> Callable[[], None]:
+    return lambda: work(tile, coarse)
+
+
+def _call(job: Callable[[], None]) -> None:
+    job()
+
+
+def _one_by_one(jobs: Iterable[Callable[[], None]]) -> None:
+    for job in jobs:
+        job()
+
+
+def _drain(results: Iterator[None]) -> None:
+    for _ in results:
+        pass
