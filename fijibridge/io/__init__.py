@@ -10,13 +10,13 @@ from typing import TypeAlias
 from ..errors import ParameterError, ReadError, VolumeError, WriteError
 from ..volume import Units, Volume, check_volume, make_volume
 from ._calibration import Calibration
-from ._files import atomic
+from ._files import atomic, write_text
 from ._folder import read_folder, read_slices
 from ._stack import Stack
 from ._tiff import read_tiff
 from ._write import ENDINGS, write_tiff
 
-__all__ = ["read_volume", "write_volume"]
+__all__ = ["read_volume", "write_text", "write_volume"]
 
 PathLike: TypeAlias = str | os.PathLike[str]
 Progress: TypeAlias = Callable[[float], None]

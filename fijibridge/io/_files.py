@@ -54,3 +54,9 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file (UTF-8, line ends as given), whole or not at all; see `atomic`."""
+    with atomic(path) as handle:
+        handle.write(text.encode())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import WriteError
-from ..io import write_volume
+from ..io import write_text, write_volume
 from ..volume import history
 from .compare import Comparison, Row
 from .report import render_report
@@ -117,21 +115,3 @@ def _table(comparison: Comparison) -> pd.DataFrame:
                 line[name] = value
         flat.append(line)
     return pd.DataFrame(flat)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step: a reader never sees half of it.
-
-    Raises
-    ------
-    WriteError : the file cannot be written.
-    """
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError as error:
-        raise WriteError(f"cannot write {path}: {error.strerror}; choose another folder with -o") from error

@@ -106,9 +106,12 @@ def _mean_iou(row: Row) -> float:
 
 def _settings(comparison: Comparison, key: str) -> str:
     steps = history(comparison.segmentations[key].labels)
-    return "\n".join(
-        f"{step['operation']} [{step['engine']}, {step['version']}] {json.dumps(step['parameters'])}" for step in steps
-    )
+    lines = []
+    for step in steps:
+        rest = {name: value for name, value in step.items() if name not in ("operation", "engine", "version")}
+        made = ", ".join(str(step[name]) for name in ("engine", "version") if name in step)
+        lines.append(f"{step.get('operation', '?')} [{made}] {json.dumps(rest.get('parameters', rest))}")
+    return "\n".join(lines)
 
 
 def _percent(value: float) -> str:
