@@ -1,7 +1,7 @@
 // Mark the voxels of a stack that are brighter than one grey value; the mask replaces the stack (255 = bright).
 // Arguments: method=Otsu        any of ImageJ's automatic methods, on the histogram of the whole stack
 //            method=fixed lower=128    bright from this grey value on
-// Returns the first bright grey value, or "not found".
+// Returns the first bright grey value.
 
 arg = getArgument();
 if (arg == "") {
@@ -21,14 +21,8 @@ if (method == "fixed") {
 	// Above what a float can hold: no voxel is too bright.
 	setThreshold(first, 3.5e38);
 } else {
-	logged = lengthOf(getInfo("log"));
+	// A method that finds nothing says so in the Log window and leaves all but the darkest grey value bright.
 	setAutoThreshold(method + " dark stack");
-	// ImageJ logs that a method found nothing and goes on with a threshold of 0.
-	if (indexOf(substring(getInfo("log"), logged), "not found") >= 0) {
-		if (arg == "")
-			exit("Method " + method + " finds no threshold in this histogram.\nSmooth the stack or use another method.");
-		return "not found";
-	}
 	getThreshold(first, last);
 }
 if (nSlices > 1)

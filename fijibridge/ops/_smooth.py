@@ -63,10 +63,10 @@ def smooth(
 
     Engines: native - SciPy; fiji - ImageJ's *Gaussian Blur 3D...* (macros/smooth.ijm).
     Differences: ImageJ's kernel goes on to where it has fallen to 0.002 (8-bit) or 0.0002 (else) of its peak, 3.5 or
-    4.1 sigma, with the last values bent to meet zero, and so smooths a little more than the native one with its factor
-    2 (with ``truncate=4`` the two agree to 0.1 % of the grey range). ImageJ rounds integers twice, after x and y and
-    again after z: up to 1 grey level more. Past sigma 8.5 it smooths a shrunken copy of each line, and blocks no
-    longer equal the whole.
+    4.1 sigma, with the last values bent to meet zero. Beside the native kernel with factor 2 it leaves 5 % less of
+    white noise, and a voxel of such noise differs by up to 1.3 % of the grey range; with ``truncate=4`` the two agree
+    to 0.01 %. ImageJ rounds integers twice, after x and y and again after z: up to 1 grey level more. Past sigma 8.5 it
+    smooths a shrunken copy of each line, and blocks no longer equal the whole.
     Source: Bailey et al. 2023, J. Power Sources 557, 232503; ImageJ 1.54p, ij.plugin.GaussianBlur3D.
     """
 

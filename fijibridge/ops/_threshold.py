@@ -143,7 +143,8 @@ def _in_imagej(volume: Volume, *, method: Method, value: float | None) -> Volume
     else:
         grey_range(np.asarray(volume.data))
         done = imagej.run("threshold.ijm", volume, method=IMAGEJ_NAMES[method])
-        if done.returned == "not found":
+        # ImageJ logs "... Threshold not found" and goes on with a threshold of 0.
+        if "not found" in done.log:
             raise _not_found(method)
     return imagej.mask(volume, done.image)
 
