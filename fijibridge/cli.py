@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -154,13 +155,13 @@ def _command() -> str:
 
 
 def _table(result: Comparison) -> Table:
-    table = Table(title=f"{result.dataset}: {' x '.join(str(n) for n in result.volume.shape)} voxels")
     first = min(result.classes)
-    columns = ["method", "engine", "input", f"fraction {first} (%)"]
+    table = Table(title=f"{result.dataset}: {' x '.join(str(n) for n in result.volume.shape)} voxels", box=box.SIMPLE)
+    columns = ["method", "engine", "input", f"label {first} %"]
     if result.truth is not None:
-        columns += ["error (pp)", "Dice", "IoU", "accuracy (%)"]
+        columns += ["error pp", "Dice", "IoU", "accuracy %"]
     for index, name in enumerate([*columns, "s"]):
-        table.add_column(name, justify="left" if index < 3 else "right")
+        table.add_column(name, justify="left" if index < 3 else "right", no_wrap=True)
     for row in result.rows:
         cells = [row.method, "ImageJ" if row.engine == "fiji" else "Python", "filtered" if row.filtered else "raw"]
         cells.append(f"{100 * row.fractions[first]:.2f}")
