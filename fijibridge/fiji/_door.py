@@ -211,9 +211,7 @@ def read_macro(macro: str | Path) -> tuple[str, str]:
 
 def _result(reply: Reply, shipment: Shipment, volumes: tuple[Volume, ...], step: Step) -> MacroResult:
     message = reply.message
-    images = unpack(message["images"], reply.segment, shipment.specs, volumes)
-    if reply.segment is not None:
-        reply.segment.close_file()
+    images = unpack(message["images"], reply.voxels, shipment.specs, volumes)
     done = {**step, "version": f"ImageJ {message['version']}"}
     named = {str(image.name): record(image, done) for image in images}
     active = None if message["active"] is None else str(images[message["active"]].name)

@@ -22,6 +22,7 @@ class Segment:
         self.size = size
         self.handle = handle
         self.mapping = mapping
+        self.number = 0
         self._file = file
 
     @property

@@ -11,9 +11,13 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ._memory import Segment, anonymous_file, attach_segment, create_segment
+import numpy as np
+
+from ._memory import Segment, anonymous_file
+from ._segments import Segments
 from ._wire import Channel, Closed
 
+_LINE_LIMIT_S = 60.0
 _PACKAGE = Path(__file__).resolve().parents[1]
 #: Runs the worker without importing the package above it: the worker needs two small files of it, not NumPy and numba.
 _BOOT = """
@@ -43,10 +47,10 @@ class Woken(Exception):
 
 
 class Reply(NamedTuple):
-    """A worker's message with the block of shared memory it handed over."""
+    """A worker's message with the bytes of the voxels that belong to it."""
 
     message: dict[str, Any]
-    segment: Segment | None
+    voxels: np.ndarray[Any, Any] | None
 
 
 class Worker:
@@ -74,8 +78,11 @@ class Worker:
                 start_new_session=True,
                 env=environment,
             )
+        # Nothing waits on a worker that hangs amid a message.
+        ours.settimeout(_LINE_LIMIT_S)
         self._channel = Channel(ours)
-        self._memory: Segment | None = None
+        self._segments = Segments()
+        self._at_hand: Segment | None = None
         self._channel.send(orders)
 
     def alive(self) -> bool:
@@ -84,37 +91,57 @@ class Worker:
 
     def memory(self, size: int) -> Segment:
         """Give a block of memory for the voxels of the next job, shared with the worker."""
-        if self._memory is None or self._memory.size < size:
-            if self._memory is not None:
-                self._memory.close()
-            self._memory = create_segment(size)
-        return self._memory
+        self._at_hand = self._segments.take(size)
+        return self._at_hand
 
     def send(self, job: dict[str, Any]) -> None:
         """Give the worker a job, whose voxels lie in `memory`."""
-        try:
-            if self._memory is not None:
-                place = {"memory": self._memory.size, "handle": self._memory.handle}
-                self._channel.send({**job, **place}, self._memory.files)
-                self._memory.close_file()
-            else:
-                self._channel.send(job)
-        except Closed as error:
-            raise Died from error
+        self._tell({**job, "drop": self._segments.dropped()})
 
     def receive(self, deadline: float, wake: socket.socket) -> Reply:
         """Wait for the answer; raise Late at the deadline, Woken when `wake` is touched, Died at the worker's end."""
+        while True:
+            message = self._next_message(deadline, wake)
+            if message["event"] != "room":
+                return self._reply(message)
+            if self._at_hand is not None:
+                self._segments.give_back(self._at_hand)
+            self.memory(message["bytes"])
+            self._tell({})
+
+    def _next_message(self, deadline: float, wake: socket.socket) -> dict[str, Any]:
         readable, _, _ = select.select([self._channel.line, wake], [], [], max(0.0, deadline - time.monotonic()))
         if self._channel.line in readable:
             try:
-                message, files = self._channel.receive()
+                return self._channel.receive()[0]
             except Closed as error:
                 raise Died from error
-            size = message.get("memory")
-            return Reply(message, attach_segment(size, message["handle"], files) if size else None)
         if readable:
             raise Woken
         raise Late
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        """Send a message, and with it the block at hand where the worker does not know it yet."""
+        segment = self._at_hand
+        try:
+            if segment is None:
+                self._channel.send(message)
+                return
+            room = {"number": segment.number, "size": segment.size, "handle": segment.handle}
+            self._channel.send({**message, "segment": room}, segment.files)
+            segment.close_file()
+        except Closed as error:
+            raise Died from error
+
+    def _reply(self, message: dict[str, Any]) -> Reply:
+        segment, self._at_hand = self._at_hand, None
+        used = message.get("bytes", 0)
+        if segment is None:
+            return Reply(message, None)
+        if not used:
+            self._segments.give_back(segment)
+            return Reply(message, None)
+        return Reply(message, self._segments.lend(segment, used))
 
     def printed(self) -> tuple[str, str]:
         """Give what the worker printed on its two streams since the job started; works after its death too."""
@@ -130,8 +157,7 @@ class Worker:
         """In a forked child: close this side of everything and leave the worker to the parent."""
         self._channel.close()
         self._close_files()
-        if self._memory is not None:
-            self._memory.close()
+        self._close_memory()
 
     def end(self) -> int:
         """End the process now, whatever it does; give its exit status."""
@@ -139,14 +165,19 @@ class Worker:
             self.process.kill()
         status = self.process.wait()
         self._channel.close()
-        if self._memory is not None:
-            self._memory.close()
+        self._close_memory()
         return status
 
     def close(self) -> None:
         """End the process and forget what it printed."""
         self.end()
         self._close_files()
+
+    def _close_memory(self) -> None:
+        if self._at_hand is not None:
+            self._at_hand.close()
+            self._at_hand = None
+        self._segments.close()
 
     def _close_files(self) -> None:
         for file in (self._out, self._err, self._pulse):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +38,7 @@ _LENGTHS: dict[str, tuple[Units, float]] = {
 }
 _RGB = ("red", "green", "blue")
 _ALIGN = 4096
+_WORTH_THREADS = 8 << 20
 
 
 class Shipment(NamedTuple):
@@ -70,11 +73,14 @@ def pack(volumes: Sequence[Volume]) -> Shipment:
 
 
 def unpack(
-    specs: list[dict[str, Any]], segment: Segment | None, sent: list[dict[str, Any]], volumes: Sequence[Volume]
+    specs: list[dict[str, Any]],
+    voxels: np.ndarray[Any, Any] | None,
+    sent: list[dict[str, Any]],
+    volumes: Sequence[Volume],
 ) -> list[Volume]:
     """Make volumes of a worker's images; their voxels stay in the shared memory that they came in."""
     given = list(zip(sent, volumes, strict=True))
-    return [_unpack_one(spec, segment, given) for spec in specs]
+    return [_unpack_one(spec, voxels, given) for spec in specs]
 
 
 def _titles(volumes: Sequence[Volume]) -> list[str]:
@@ -136,26 +142,44 @@ def _describe(volume: Volume, array: Any) -> dict[str, Any]:
 
 
 def _write(array: Any, spec: dict[str, Any], segment: Segment) -> None:
-    target = _voxels(spec, segment)
+    target = _voxels(spec, np.frombuffer(segment.mapping, np.uint8))
     if spec["dtype"] == "rgb":
         parts = np.asarray(array).astype(np.uint32)
         target[...] = (parts[:, :, :1] << 16) | (parts[:, :, 1:2] << 8) | parts[:, :, 2:]
     elif spec["mask"]:
         np.multiply(np.asarray(array).view(np.uint8), 255, out=target)
     else:
-        np.copyto(target, np.asarray(array))
+        _copy(array, target)
 
 
-def _voxels(spec: dict[str, Any], segment: Segment) -> np.ndarray[Any, Any]:
+def _copy(array: Any, target: np.ndarray[Any, Any]) -> None:
+    """Copy (t, z, c, y, x) voxels; large ones in several threads, since one alone does not fill the memory's width."""
+    threads = min(4, os.cpu_count() or 1, target.shape[1])
+    source = np.asarray(array)
+    if target.nbytes < _WORTH_THREADS or threads == 1:
+        np.copyto(target, source)
+        return
+    parts = np.array_split(np.arange(target.shape[1]), threads)
+    with ThreadPoolExecutor(threads) as pool:
+        list(
+            pool.map(
+                lambda part: np.copyto(target[:, part[0] : part[-1] + 1], source[:, part[0] : part[-1] + 1]), parts
+            )
+        )
+
+
+def _voxels(spec: dict[str, Any], voxels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     shape = (spec["frames"], spec["slices"], spec["channels"], spec["height"], spec["width"])
     dtype = np.dtype(np.uint32 if spec["dtype"] == "rgb" else spec["dtype"])
-    flat = np.frombuffer(segment.mapping, dtype, count=int(np.prod(shape)), offset=spec["offset"])
-    return flat.reshape(shape)
+    size = int(np.prod(shape)) * dtype.itemsize
+    return np.asarray(voxels)[spec["offset"] : spec["offset"] + size].view(dtype).reshape(shape)
 
 
-def _unpack_one(spec: dict[str, Any], segment: Segment | None, given: list[tuple[dict[str, Any], Volume]]) -> Volume:
-    assert segment is not None
-    array = _voxels(spec, segment)
+def _unpack_one(
+    spec: dict[str, Any], voxels: np.ndarray[Any, Any] | None, given: list[tuple[dict[str, Any], Volume]]
+) -> Volume:
+    assert voxels is not None
+    array = _voxels(spec, voxels)
     if spec["dtype"] == "rgb":
         array = array.view(np.uint8).reshape(*array.shape, 4)[:, :, 0, :, :, 2::-1].transpose(0, 1, 4, 2, 3)
     source = next(((sent, volume) for sent, volume in given if sent["title"] == spec["title"]), None)

@@ -58,6 +58,12 @@ def from_output(out: str, err: str) -> Fault | None:
     return None
 
 
+def line_told(err: str) -> int:
+    """Give the line that ImageJ's last message about a macro names; 0 where there is none."""
+    lines = [int(found[2]) for found in _MACRO_ERROR.finditer(err) if found[2]]
+    return lines[-1] if lines else 0
+
+
 def from_error_dialog() -> Fault | None:
     """Look for a message that went to `IJ.error`, which has no window to show it; asking clears it."""
     message = java("ij.IJ").getErrorMessage()

@@ -7,9 +7,8 @@ from typing import Any
 
 import jpype
 
-from .._memory import Segment, create_segment
 from ._java import java
-from ._planes import ITEM_SIZE, plane_in, plane_out
+from ._planes import ITEM_SIZE, planes_in, planes_out
 
 _BIT_DEPTH = {8: "uint8", 16: "uint16", 32: "float32", 24: "rgb"}
 _ALIGN = 4096
@@ -18,12 +17,10 @@ _ALIGN = 4096
 def open_image(spec: dict[str, Any], memory: memoryview) -> Any:
     """Make an ImagePlus of a description and its voxels, and open it (without a window)."""
     stack = java("ij.ImageStack")(spec["width"], spec["height"])
-    size = spec["width"] * spec["height"] * ITEM_SIZE[spec["dtype"]]
-    labels = spec.get("labels") or []
-    for index in range(spec["channels"] * spec["slices"] * spec["frames"]):
-        start = spec["offset"] + index * size
-        label = labels[index] if index < len(labels) else None
-        stack.addSlice(label, plane_in(memory[start : start + size], spec["dtype"]))
+    labels = spec.get("labels") or [None] * _plane_count(spec)
+    voxels = memory[spec["offset"] : spec["offset"] + _byte_size(spec)]
+    for label, plane in zip(labels, planes_in(voxels, spec["dtype"], _plane_count(spec)), strict=True):
+        stack.addSlice(label, plane)
     image = java("ij.ImagePlus")(spec["title"], stack)
     image.setDimensions(spec["channels"], spec["slices"], spec["frames"])
     image.setOpenAsHyperStack(spec["channels"] > 1 or spec["frames"] > 1)
@@ -61,21 +58,23 @@ def describe_image(image: Any) -> dict[str, Any]:
     }
 
 
-def ship_images(images: list[Any]) -> tuple[list[dict[str, Any]], Segment | None]:
-    """Describe images and copy all their voxels into one new block of shared memory."""
+def plan_images(images: list[Any]) -> tuple[list[dict[str, Any]], int]:
+    """Describe images and give each its place in a block of shared memory; give the size of the block as well."""
     specs, end = [], 0
     for image in images:
         spec = describe_image(image)
         spec["offset"] = end
         end += -(-_byte_size(spec) // _ALIGN) * _ALIGN
         specs.append(spec)
-    if not specs:
-        return [], None
-    segment = create_segment(end)
-    with memoryview(segment.mapping) as memory:
-        for image, spec in zip(images, specs, strict=True):
-            _copy_out(image, spec, memory)
-    return specs, segment
+    return specs, end
+
+
+def ship_images(images: list[Any], specs: list[dict[str, Any]], memory: memoryview) -> None:
+    """Copy the voxels of images to their places."""
+    for image, spec in zip(images, specs, strict=True):
+        stack = image.getStack()
+        planes = [stack.getPixels(number) for number in range(1, stack.getSize() + 1)]
+        planes_out(planes, memory[spec["offset"] : spec["offset"] + _byte_size(spec)], spec["dtype"])
 
 
 def roi_out(roi: Any) -> dict[str, Any]:
@@ -97,17 +96,12 @@ def roi_in(entry: dict[str, Any]) -> Any:
     return java("ij.io.RoiDecoder").openFromByteArray(data)
 
 
-def _copy_out(image: Any, spec: dict[str, Any], memory: memoryview) -> None:
-    stack = image.getStack()
-    size = spec["width"] * spec["height"] * ITEM_SIZE[spec["dtype"]]
-    for index in range(stack.getSize()):
-        start = spec["offset"] + index * size
-        plane_out(stack.getPixels(index + 1), memory[start : start + size], spec["dtype"])
+def _plane_count(spec: dict[str, Any]) -> int:
+    return int(spec["channels"] * spec["slices"] * spec["frames"])
 
 
 def _byte_size(spec: dict[str, Any]) -> int:
-    planes = spec["channels"] * spec["slices"] * spec["frames"]
-    return int(planes * spec["width"] * spec["height"] * ITEM_SIZE[spec["dtype"]])
+    return int(_plane_count(spec) * spec["width"] * spec["height"] * ITEM_SIZE[spec["dtype"]])
 
 
 def _calibrate(image: Any, spec: dict[str, Any]) -> None:

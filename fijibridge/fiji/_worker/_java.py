@@ -21,6 +21,7 @@ OPTIONS = (
     "-XX:-CreateCoredumpOnCrash",
     "-XX:+ErrorFileToStderr",
     "-XX:+ExitOnOutOfMemoryError",
+    "-XX:+UseTransparentHugePages",
 )
 
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import time
+from typing import Any
 
 import jpype
 
-from .._memory import Segment
 from . import _faults, _output, _roi_manager
-from ._images import open_image, roi_out, ship_images
+from ._images import open_image, plan_images, roi_out, ship_images
 from ._java import java
 from ._java_source import STATE
+from ._rooms import Rooms
 from ._tables import read_table
-
-
-class Answer(NamedTuple):
-    """What goes back to the program: a message, and the voxels."""
-
-    message: dict[str, Any]
-    segment: Segment | None = None
 
 
 class JobFailed(Exception):
@@ -29,9 +23,11 @@ class JobFailed(Exception):
         self.fault = fault
 
 
-def do(job: dict[str, Any], memory: memoryview) -> Answer:
+def do(job: dict[str, Any], rooms: Rooms) -> dict[str, Any]:
     """Do one job and collect what it left behind."""
-    opened = [open_image(spec, memory) for spec in job["images"]]
+    clock = [time.perf_counter()]
+    with rooms.view() as memory:
+        opened = [open_image(spec, memory) for spec in job["images"]]
     inputs = java(STATE).inputs
     inputs.clear()
     inputs.addAll(opened)
@@ -39,9 +35,14 @@ def do(job: dict[str, Any], memory: memoryview) -> Answer:
         java("ij.macro.Interpreter").activateImage(opened[0])
         java("ij.WindowManager").setTempCurrentImage(opened[0])
     java("ij.IJ").getErrorMessage()
+    clock.append(time.perf_counter())
     returned = _KINDS[job["kind"]](job)
     _check_streams()
-    return _collect(returned)
+    clock.append(time.perf_counter())
+    answer = _collect(returned, rooms)
+    clock.append(time.perf_counter())
+    seconds = {name: clock[n + 1] - clock[n] for n, name in enumerate(("in", "run", "out"))}
+    return {**answer, "seconds": seconds}
 
 
 def _run_macro(job: dict[str, Any]) -> str | None:
@@ -87,6 +88,10 @@ def _sort_out(job: dict[str, Any], interpreter: Any, error: Any) -> None:
 
 
 def _line(interpreter: Any) -> int:
+    # Wording its message moves the interpreter on; so the line in the message is the right one.
+    told = _faults.line_told(_output.read(2))
+    if told:
+        return told
     try:
         return int(interpreter.getLineNumber())
     except jpype.JException:
@@ -110,22 +115,26 @@ def _failed(error: Any, message: str, line: int) -> JobFailed:
     return JobFailed(_faults.from_exception(error, message, line, _output.read(1), _output.read(2)))
 
 
-def _collect(returned: str | None) -> Answer:
+def _collect(returned: str | None, rooms: Rooms) -> dict[str, Any]:
     windows = java("ij.WindowManager")
     images = [windows.getImage(int(number)) for number in windows.getIDList() or ()]
     active = windows.getCurrentImage()
-    specs, segment = ship_images(images)
-    message = {
+    specs, size = plan_images(images)
+    if size:
+        rooms.make_room(size)
+        with rooms.view() as memory:
+            ship_images(images, specs, memory)
+    return {
         "event": "done",
         "version": str(java("ij.IJ").getVersion()),
         "returned": returned,
         "log": _output.as_log(_output.read(1)),
         "images": specs,
+        "bytes": size,
         "active": next((n for n, image in enumerate(images) if active is not None and image.equals(active)), None),
         "table": read_table(java("ij.measure.ResultsTable").getResultsTable()),
         "rois": [roi_out(roi) for roi in _roi_manager.rois()],
     }
-    return Answer(message, segment)
 
 
 _KINDS = {"macro": _run_macro, "command": _run_command}

@@ -6,9 +6,12 @@ of them are read once, before the first job, and put back after each.
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import _roi_manager
 from ._java import java
 from ._java_source import STATE
+from ._planes import keep_spare
 
 
 class KnownState:
@@ -22,23 +25,26 @@ class KnownState:
 
     def restore(self) -> None:
         """Close everything that a job may have left, and put every setting back."""
-        _close_images()
+        images = _close_images()
         java("java.lang.System").setProperties(self._properties.clone())
         java("java.util.Locale").setDefault(self._locale)
         java(STATE).restore()
         _fresh_table()
         _roi_manager.install()
         java("ij.process.ImageProcessor").setRandomSeed(0)
+        keep_spare(images)
 
 
-def _close_images() -> None:
+def _close_images() -> list[Any]:
+    """Close all images, and give them."""
     windows = java("ij.WindowManager")
-    for number in windows.getIDList() or ():
-        image = windows.getImage(int(number))
-        if image is not None:
-            image.changes = False
-            image.close()
+    found = [windows.getImage(int(number)) for number in windows.getIDList() or ()]
+    images = [image for image in found if image is not None]
+    for image in images:
+        image.changes = False
+        image.close()
     windows.setTempCurrentImage(None)
+    return images
 
 
 def _fresh_table() -> None:

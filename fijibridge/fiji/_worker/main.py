@@ -14,7 +14,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from .._memory import Segment, attach_segment
 from .._wire import Channel, Closed
 
 _PR_SET_PDEATHSIG = 1
@@ -61,25 +60,24 @@ def _serve(channel: Channel, jobs: queue.SimpleQueue[tuple[dict[str, Any], tuple
     if orders["kind"] == "patch":
         _patch(channel, orders)
     started = _java.start(orders)
-    from ._jobs import Answer, JobFailed, do
+    from ._jobs import JobFailed, do
+    from ._rooms import Rooms
     from ._state import KnownState
 
     state = KnownState()
     state.restore()
     _pulse.start(pulse)
     channel.send({"event": "ready", **started._asdict()})
-    memory: Segment | None = None
+    rooms = Rooms(channel, jobs)
     while True:
         job, files = jobs.get()
-        if files:
-            memory = attach_segment(job["memory"], job["handle"], files)
+        rooms.enter(job, files)
         _output.start_job()
         try:
-            with memoryview(memory.mapping if memory else b"") as view:
-                answer = do(job, view)
+            answer = do(job, rooms)
         except JobFailed as failure:
-            answer = Answer({"event": "failed", "log": _output.as_log(_output.read(1)), **failure.fault._asdict()})
-        _send(channel, answer)
+            answer = {"event": "failed", "log": _output.as_log(_output.read(1)), **failure.fault._asdict()}
+        channel.send(answer)
         state.restore()
 
 
@@ -91,12 +89,3 @@ def _patch(channel: Channel, orders: dict[str, Any]) -> None:
     _patch.write_patched_jar(Path(orders["target"]), Path(orders["classpath"][0]))
     channel.send({"event": "ready"})
     _java.halt(0)
-
-
-def _send(channel: Channel, answer: Any) -> None:
-    segment = answer.segment
-    if segment is None:
-        channel.send(answer.message)
-        return
-    channel.send({**answer.message, "memory": segment.size, "handle": segment.handle}, segment.files)
-    segment.close()
