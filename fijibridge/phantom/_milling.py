@@ -104,18 +104,18 @@ def shading(count: int, amount: float, rng: np.random.Generator) -> Iterator[tup
 
 
 def spoil(image: Image, kind: str, rng: np.random.Generator) -> Image:
-    """Spoil one slice the way slices are spoilt: charged, dim, out of focus or moved amid the scan."""
+    """Spoil one slice the way slices are spoilt: charged over, beam lost, moved amid the scan, out of focus."""
     if kind == "charged":
         blot = ndimage.zoom(rng.uniform(0, 1, (4, 4)), np.array(image.shape) / 4, order=1)
-        return np.asarray(0.4 * image + 220 * blot, np.float32)
-    if kind == "dim":
-        return np.asarray(0.12 * image + 30, np.float32)
+        return np.asarray(0.15 * image + 300 * blot, np.float32)
+    if kind == "blank":
+        return np.asarray(0.02 * image + 30, np.float32)
     if kind == "unfocused":
-        return np.asarray(ndimage.gaussian_filter(image, 9), np.float32)
+        return np.asarray(ndimage.gaussian_filter(image, 14), np.float32)
     torn = image.copy()
-    half = len(image) // 2
-    torn[half:] = np.roll(image[half:], int(rng.integers(15, 40)), axis=1)
+    third = len(image) // 3
+    torn[third:] = np.roll(image[third:], tuple(rng.integers(12, 40, 2)), axis=(0, 1))
     return torn
 
 
-SPOILT = ("charged", "dim", "torn", "unfocused")
+SPOILT = ("charged", "blank", "torn", "unfocused")

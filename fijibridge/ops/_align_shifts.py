@@ -1,0 +1,114 @@
+"""The shifts of a stack: a result to look at, to write to a file, and to apply again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ReadError, WriteError
+
+_COLUMNS = ("z", "shift_y", "shift_x", "confidence", "residual", "outlier", "slow_y", "slow_x")
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """Shifts that align a stack, slice by slice.
+
+    Attributes
+    ----------
+    shifts : (n, 2) voxels (y, x) to apply to each slice.
+    confidence : (n,) 0..1, correlation with the neighbours as a share of what is usual in this stack.
+    residual : (n,) voxels by which the measurements at this slice disagree.
+    outliers : (n,) bool, slices that do not fit their neighbours (charged, out of focus, torn, another place); their
+        shift is interpolated.
+    slow : (n, 2) voxels, slow movement that was measured but kept (zero unless ``trend="keep"``): drift or slanted
+        structure, which neighbouring slices cannot tell apart.
+    """
+
+    shifts: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    outliers: NDArray[np.bool_]
+    slow: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.shifts)
+
+    def valid_box(self, rows: int, columns: int) -> tuple[slice, slice]:
+        """Give the rows and columns that every slice still fills after these shifts (may be empty)."""
+        low, high = self.shifts.min(axis=0), self.shifts.max(axis=0)
+        (top, left), (bottom, right) = np.ceil(np.maximum(high, 0)), np.ceil(np.maximum(-low, 0))
+        return slice(int(top), max(int(top), rows - int(bottom))), slice(
+            int(left), max(int(left), columns - int(right))
+        )
+
+
+def write_shifts(shifts: Shifts, path: str | Path) -> Path:
+    """Write shifts as a CSV file with one line a slice.
+
+    Parameters
+    ----------
+    shifts : what `estimate_shifts` gave.
+    path : file to write; it appears whole or not at all.
+
+    Returns
+    -------
+    The path.
+
+    Raises
+    ------
+    WriteError : the file cannot be written there.
+    """
+    target = Path(path)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for z in range(len(shifts)):
+        numbers = (*shifts.shifts[z], shifts.confidence[z], shifts.residual[z])
+        writer.writerow(
+            [z, *(f"{n:.6g}" for n in numbers), int(shifts.outliers[z]), *(f"{n:.6g}" for n in shifts.slow[z])]
+        )
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=target.parent, suffix=".part", delete=False, encoding="utf-8"
+        ) as part:
+            part.write(text.getvalue())
+            part.flush()
+            os.fsync(part.fileno())
+        Path(part.name).replace(target)
+    except OSError as error:
+        raise WriteError(f"cannot write shifts to {target}: {error.strerror}; choose a folder that exists") from error
+    return target
+
+
+def read_shifts(path: str | Path) -> Shifts:
+    """Read shifts that `write_shifts` wrote.
+
+    Parameters
+    ----------
+    path : CSV file.
+
+    Returns
+    -------
+    Shifts.
+
+    Raises
+    ------
+    ReadError : the file is not there, or is not such a file.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            header, *rows = list(csv.reader(file))
+        table = np.array(rows, dtype=float)
+    except (OSError, ValueError) as error:
+        raise ReadError(f"cannot read shifts from {path}: {error}; write them with write_shifts") from error
+    if tuple(header) != _COLUMNS or table.ndim != 2 or not np.isfinite(table).all():
+        raise ReadError(f"{path} holds no shifts: expected the columns {', '.join(_COLUMNS)}, got {', '.join(header)}")
+    return Shifts(table[:, 1:3], table[:, 3], table[:, 4], table[:, 5] > 0, table[:, 6:8])

@@ -1,0 +1,228 @@
+"""Align the slices of a stack: measure shifts against several neighbours, decide what is drift, apply."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
+from annotated_types import Gt
+from numpy.typing import NDArray
+
+from ..errors import ParameterError, VolumeError
+from ..operation import Engine, operation
+from ..volume import Volume, check_same_grid, check_volume, record, with_data
+from ._align_apply import move_slice
+from ._align_measure import Reduced, bin_factor, measure, reduce_slice
+from ._align_path import Pairs, Solution, slow_part, solve
+from ._align_shifts import Shifts, read_shifts, write_shifts
+from ._align_template import check_region, solve_template
+
+__all__ = ["Shifts", "align", "apply_shifts", "estimate_shifts", "read_shifts", "write_shifts"]
+
+Trend = Literal["keep", "template", "remove"]
+Region: TypeAlias = tuple[int, int, int, int]
+Progress: TypeAlias = Callable[[float], None]
+
+#: Each slice is compared with the ones this far before it, so that one bad slice does not break the chain.
+_LAGS = (1, 2, 3)
+
+
+def estimate_shifts(
+    volume: Volume,
+    *,
+    trend: Trend = "keep",
+    region: Region | None = None,
+    mask: Volume | None = None,
+    max_shift: float | None = None,
+    slow_slices: float = 30.0,
+    progress: Progress | None = None,
+) -> Shifts:
+    """Measure by how much each slice must be moved (translation, parts of a pixel) to align a stack.
+
+    Neighbouring slices alone cannot tell slow drift from slanted structure: a fibre that runs obliquely through the
+    stack moves from slice to slice just as drift would make it. What is taken for drift is therefore a choice:
+
+    - ``"keep"`` removes jitter and jumps and keeps slow movement. The default: microscopes correct slow drift while
+      they acquire, so what is left is fast, and true structure is never straightened. `Shifts.slow` tells what was
+      kept.
+    - ``"template"`` removes all movement of `region`, a part that is fixed by construction (protective cap, trench
+      edge, fiducial). The only choice that is right for slow drift as well.
+    - ``"remove"`` removes all that was measured. Right for instruments that drift slowly, on structure without a
+      preferred slant; otherwise it straightens the structure.
+
+    Parameters
+    ----------
+    volume : (z, y, x) grey volume of two or more slices; pixels that are not finite count for nothing.
+    trend : what is done with slow movement.
+    region : (y0, y1, x0, x1) in voxels, for ``trend="template"``.
+    mask : bool volume on the same grid; only voxels that are True are looked at.
+    max_shift : largest movement from one slice to the next in voxels; None = a quarter of the shorter side.
+    slow_slices : with ``trend="keep"``, movement over more slices than this is slow; > 2.
+    progress : called with the share done, 0..1.
+
+    Returns
+    -------
+    Shifts.
+
+    Raises
+    ------
+    VolumeError : fewer than two slices, or a mask on another grid.
+    ParameterError : a region that is missing, outside or cannot fix both axes; a maximum shift beyond half the slice.
+
+    Source: iteratively reweighted least squares over many pairs; Lucas and Kanade 1981 with gradients of both images.
+    """
+    reach = _check(volume, trend, region, mask, max_shift)
+    if slow_slices <= 2:
+        raise ParameterError(f"slow_slices must be above 2, got {slow_slices}")
+    if trend == "template":
+        box = check_region(region, volume.shape[1], volume.shape[2])
+        solution = solve_template(lambda z: np.asarray(volume.data[z]), volume.shape[0], box, volume.shape[1])
+    else:
+        solution = _solve_whole(volume, mask, reach, progress)
+    slow = np.zeros_like(solution.path)
+    if trend == "keep":
+        slow = slow_part(solution.path, solution.outliers, slow_slices)
+    return Shifts(slow - solution.path, solution.confidence, solution.residual, solution.outliers, slow)
+
+
+def apply_shifts(
+    volume: Volume,
+    shifts: Shifts | NDArray[np.float64],
+    *,
+    interpolation: Literal["sinc", "nearest"] = "sinc",
+    empty: float = 0.0,
+    progress: Progress | None = None,
+) -> Volume:
+    """Move each slice by its shift.
+
+    Parameters
+    ----------
+    volume : (z, y, x) volume of any dtype.
+    shifts : Shifts, or an (n, 2) array of voxels (y, x) to move each slice by.
+    interpolation : ``"sinc"`` (8 taps, keeps edges and noise; integers are rounded half to even), or ``"nearest"``
+        for labels; masks always take the nearest voxel.
+    empty : value of voxels whose place lies outside the slice; `crop` finds them.
+    progress : called with the share done, 0..1.
+
+    Returns
+    -------
+    Volume on the same grid, same dtype, the shifts written into its history.
+
+    Raises
+    ------
+    VolumeError : there are not as many shifts as slices.
+    """
+    check_volume(volume)
+    moves = np.asarray(shifts.shifts if isinstance(shifts, Shifts) else shifts, float)
+    if moves.shape != (volume.shape[0], 2) or not np.isfinite(moves).all():
+        raise VolumeError(
+            f"{volume.shape[0]} slices need finite shifts of shape ({volume.shape[0]}, 2), got {moves.shape}; "
+            "estimate them on this volume"
+        )
+    nearest = interpolation == "nearest" or volume.dtype.kind == "b"
+    moved = np.empty(volume.shape, volume.dtype)
+    for z, (y, x) in enumerate(moves):
+        moved[z] = move_slice(np.asarray(volume.data[z]), (float(y), float(x)), nearest=nearest, empty=empty)
+        if progress:
+            progress((z + 1) / len(moves))
+    parameters = {"shifts": moves.round(4).tolist(), "interpolation": interpolation, "empty": empty}
+    step = {"operation": "apply_shifts", "engine": "native", "version": "", "parameters": parameters}
+    return record(with_data(volume, moved), step)
+
+
+@operation(halo=None)
+def align(
+    volume: Volume,
+    *,
+    trend: Trend = "keep",
+    region: Region | None = None,
+    mask: Volume | None = None,
+    max_shift: Annotated[float, Gt(0)] | None = None,
+    slow_slices: Annotated[float, Gt(2)] = 30.0,
+    interpolation: Literal["sinc", "nearest"] = "sinc",
+    engine: Engine = "native",
+) -> Volume:
+    """Align the slices of a stack by translation; `estimate_shifts` and `apply_shifts` in one step.
+
+    Neighbouring slices alone cannot tell slow drift from slanted structure; `trend` says what is done about it (see
+    `estimate_shifts`, which also reports shifts, confidence, residual and spoilt slices).
+
+    Parameters
+    ----------
+    volume : (z, y, x) grey volume of two or more slices.
+    trend : ``"keep"`` removes jitter and jumps and keeps slow movement; ``"template"`` removes all movement of
+        `region`; ``"remove"`` removes all that was measured.
+    region : (y0, y1, x0, x1) in voxels, fixed by construction, for ``trend="template"``.
+    mask : bool volume on the same grid; only voxels that are True are looked at.
+    max_shift : largest movement from one slice to the next in voxels; None = a quarter of the shorter side.
+    slow_slices : with ``trend="keep"``, movement over more slices than this is slow.
+    interpolation : ``"sinc"`` for grey levels, ``"nearest"`` for labels.
+
+    Returns
+    -------
+    Volume on the same grid, same dtype; voxels whose place lies outside a slice are 0 (`crop` cuts them off).
+
+    Raises
+    ------
+    VolumeError, ParameterError : see `estimate_shifts`.
+    """
+
+
+@align.check
+def _check_align(volume: Volume, *, trend: Trend, region: Region | None, mask: Volume | None, max_shift: float | None,
+                 slow_slices: float, interpolation: str) -> None:  # fmt: skip
+    _check(volume, trend, region, mask, max_shift)
+
+
+@align.engine("native")
+def _native(volume: Volume, *, trend: Trend, region: Region | None, mask: Volume | None, max_shift: float | None,
+            slow_slices: float, interpolation: Literal["sinc", "nearest"]) -> Volume:  # fmt: skip
+    shifts = estimate_shifts(
+        volume, trend=trend, region=region, mask=mask, max_shift=max_shift, slow_slices=slow_slices
+    )
+    return apply_shifts(volume, shifts, interpolation=interpolation)
+
+
+def _check(volume: Volume, trend: str, region: Region | None, mask: Volume | None, max_shift: float | None) -> float:
+    """Refuse what cannot be aligned; give the largest movement between neighbours in voxels."""
+    check_volume(volume)
+    if volume.shape[0] < 2:
+        raise VolumeError("aligning needs two or more slices, got one; read the whole stack")
+    side = min(volume.shape[1:])
+    if side < 32:
+        raise VolumeError(f"aligning needs slices of 32 x 32 pixels or more, got {volume.shape[1]} x {volume.shape[2]}")
+    if trend not in ("keep", "template", "remove"):
+        raise ParameterError(f"trend must be 'keep', 'template' or 'remove', got {trend!r}")
+    if trend == "template":
+        check_region(region, volume.shape[1], volume.shape[2])
+    if mask is not None:
+        check_same_grid(volume, mask, names=("volume", "mask"))
+    reach = side / 4 if max_shift is None else max_shift
+    if not 0 < reach <= side / 2:
+        raise ParameterError(f"max_shift must lie in 0..{side // 2} (half the shorter side), got {max_shift}")
+    return reach
+
+
+def _solve_whole(volume: Volume, mask: Volume | None, reach: float, progress: Progress | None) -> Solution:
+    """Measure all pairs in one pass that holds only as many slices as the longest distance spans."""
+    count = volume.shape[0]
+    factor = bin_factor(volume.shape[1:])
+    furthest = min(volume.shape[1:]) / 2 - 8
+    held: deque[Reduced] = deque(maxlen=max(_LAGS) + 1)
+    found: list[tuple[int, int, float, float, float]] = []
+    for z in range(count):
+        valid = None if mask is None else np.asarray(mask.data[z]) > 0
+        held.append(reduce_slice(np.asarray(volume.data[z]), valid, factor))
+        for lag in _LAGS:
+            if lag < len(held):
+                moved = measure(held[-1 - lag], held[-1], min(reach * lag, furthest) / factor)
+                found.append((z - lag, z, factor * moved.y, factor * moved.x, moved.score))
+        if progress:
+            progress((z + 1) / count)
+    table = np.array(found)
+    order = np.lexsort((table[:, 0], table[:, 1] - table[:, 0]))
+    table = table[order]
+    pairs = Pairs(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2:4], table[:, 4])
+    return solve(pairs, count)
