@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fijibridge.errors import ParameterError, ReadError, VolumeError
-from fijibridge.ops.align import Shifts, align, apply_shifts, estimate_shifts, read_shifts, write_shifts
+from fijibridge.ops._align import Shifts, align, apply_shifts, estimate_shifts, read_shifts, write_shifts
 from fijibridge.phantom.fibsem import NO_DEFECTS, Defects, FibsemPhantom, make_fibsem
 from fijibridge.volume import history, make_volume, same_grid
 
