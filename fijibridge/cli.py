@@ -21,7 +21,7 @@ from .study.compare import Comparison
 from .study.compare import compare as compare_methods
 from .study.demo import make_demo, write_demo
 from .study.output import records, write_comparison
-from .volume import Volume, voxel_size, with_data
+from .volume import Units, Volume, voxel_size, with_data
 
 app = typer.Typer(
     name="fijibridge",
@@ -39,7 +39,7 @@ Seed = Annotated[int, typer.Option(help="Of every random choice: the same seed g
 VoxelSizeOption = Annotated[
     str, typer.Option("--voxel-size", metavar="Z,Y,X", help="Voxel size, where the file does not say it.")
 ]
-UnitsOption = Annotated[str, typer.Option("--units", help="Unit of --voxel-size: nm or um.")]
+UnitsOption = Annotated[Units, typer.Option("--units", help="Unit of --voxel-size: nm or um.")]
 
 
 def main() -> None:
@@ -117,7 +117,7 @@ def compare(
     _finish(result, out, as_json)
 
 
-def _read_stack(path: Path, spacing: str, units: str) -> Volume:
+def _read_stack(path: Path, spacing: str, units: Units) -> Volume:
     if not spacing:
         return read_volume(path)
     parts = spacing.replace("x", ",").split(",")
@@ -127,8 +127,6 @@ def _read_stack(path: Path, spacing: str, units: str) -> Volume:
         raise ParameterError(
             f"--voxel-size needs three numbers Z,Y,X, got {spacing!r}; write for instance 256,55,55"
         ) from None
-    if units not in ("nm", "um"):
-        raise ParameterError(f"--units must be nm or um, got {units!r}")
     return read_volume(path, spacing=(z, y, x), units=units)
 
 

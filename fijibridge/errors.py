@@ -46,6 +46,10 @@ class LabelsError(FijibridgeError):
     """Labels do not fit the volume, or hold too little to train on."""
 
 
+class RecipeError(FijibridgeError):
+    """A recipe has a key, an operation or a value that is not known."""
+
+
 class ModelError(FijibridgeError):
     """A model file is broken, or does not fit the volume."""
 
