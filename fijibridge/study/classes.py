@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def windows(volume: Volume, thresholds: tuple[float, ...], method: str) -> tuple
     )
 
 
-def _range_means(grey: NDArray[np.generic], thresholds: tuple[float, ...]) -> list[float]:
+def _range_means(grey: NDArray[Any], thresholds: tuple[float, ...]) -> list[float]:
     edges = [-np.inf, *thresholds, np.inf]
     means = []
     for low, high in pairwise(edges):
