@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..errors import EngineFailedError, ParameterError
-from ._compile import kernel
 from ..volume import Volume, voxel_size
+from ._compile import kernel
 
 Axis = Literal["z", "y", "x"]
 #: Relative difference between the flux of the layers at which the solution counts as steady.
