@@ -39,8 +39,9 @@ def sandstone(folder: Path, quick: bool) -> Case:
     """Lab X-ray CT, five slices 50 apart: six painted strips on the first, scored on the other four."""
     files = sorted((folder / "dev").glob("Sandstone_Versa????.tif"))
     grey = np.stack([tifffile.imread(file) for file in files])
-    masks = np.stack([tifffile.imread(file.with_name(f"{file.stem}_mask.tif"))[..., 0] for file in files])
-    phases = np.where(masks == 255, np.uint8(1), np.uint8(2))
+    # The masks are in colour: blue is pore and outside, red quartz, green and yellow other minerals.
+    masks = np.stack([tifffile.imread(file.with_name(f"{file.stem}_mask.tif")) for file in files])
+    phases = np.where(masks[..., 2] == 0, np.uint8(1), np.uint8(2))
     if quick:
         grey, phases = grey[:, 300:700, 300:700], phases[:, 300:700, 300:700]
     painted, truth = np.zeros_like(phases), phases.copy()
@@ -50,7 +51,7 @@ def sandstone(folder: Path, quick: bool) -> Case:
     spacing = (50 * 2.2315, 2.2315, 2.2315)
     volumes = (make_volume(data, spacing=spacing, units="um") for data in (grey, painted, truth))
     note = (
-        "X-ray CT of sandstone; 1 = grain, 2 = pore and outside. Labels: six strips of slice 0; truth: the other four."
+        "X-ray CT of sandstone; 1 = solid, 2 = pore and outside. Labels: six strips of slice 0; truth: the other four."
     )
     return Case("sandstone", *volumes, ["--slicewise"], note)
 
