@@ -55,30 +55,48 @@ def brick_counts(shape: Triple, brick: Triple) -> Triple:
     return (z, y, x)
 
 
+def encode_bricks(values: Floats, targets: Ints, coder: Coder, start: int, brick: Triple, out: Bytes, height: int) -> None:
+    """Write (feature, z, y, x) planes, the first of them plane `start` of a block, into (brick, column, lane)."""
+    across = -(-values.shape[3] // brick[2])
+    counts = (-(-height // brick[1]), across)
+    row = np.zeros(across * brick[2], np.uint8)
+    _encode_bricks(values, targets, coder, start, brick, counts, row, row.view(np.uint64), out.view(np.uint64))
+
+
 @kernel
-def encode_bricks(
-    values: Floats, targets: Ints, low: Floats, gain: Floats, start: int, brick: Triple, counts: Triple, out: Bytes
+def _encode_bricks(
+    values: Floats,
+    targets: Ints,
+    coder: Coder,
+    start: int,
+    brick: Triple,
+    counts: tuple[int, int],
+    row: Bytes,
+    row_words: NDArray[np.uint64],
+    out: NDArray[np.uint64],
 ) -> None:
-    """Write (feature, z, y, x) planes, the first of them plane `start` of the block, into (brick, column, lane)."""
+    """Encode a row at a time; the part of it that lies in a brick is one or two words of 8 voxels."""
+    words = brick[2] // 8
     for k in range(values.shape[0]):
         column = targets[k]
         for z in range(values.shape[1]):
             at_z, in_z = (start + z) // brick[0], (start + z) % brick[0]
             for y in range(values.shape[2]):
-                first = (at_z * counts[1] + y // brick[1]) * counts[2]
-                lane = (in_z * brick[1] + y % brick[1]) * brick[2]
-                for x in range(counts[2]):
-                    n = min(brick[2], values.shape[3] - x * brick[2])
-                    row = values[k, z, y, x * brick[2] : x * brick[2] + n]
-                    _encode(row, low[column], gain[column], out[first + x, column, lane : lane + n])
+                first = (at_z * counts[0] + y // brick[1]) * counts[1]
+                at = (in_z * brick[1] + y % brick[1]) * words
+                _encode(values[k, z, y], coder.low[column], coder.gain[column], row)
+                for x in range(counts[1]):
+                    for word in range(words):
+                        out[first + x, column, at + word] = row_words[x * words + word]
 
 
 @row_kernel
-def _encode(row: Floats, low: np.float32, gain: np.float32, out: Bytes) -> None:
-    for i in range(out.size):
-        steps = (row[i] - low) * gain + _HALF
+def _encode(values: Floats, low: np.float32, gain: np.float32, out: Bytes) -> None:
+    for i in range(values.size):
+        steps = (values[i] - low) * gain + _HALF
         steps = steps if steps > _ZERO else _ZERO
-        out[i] = np.uint8(np.int32(steps if steps < _TOP else _TOP))
+        steps = steps if steps < _TOP else _TOP
+        out[i] = np.uint8(steps)
 
 
 def lanes_to_block(lanes: NDArray[Any], shape: Triple, brick: Triple) -> NDArray[Any]:

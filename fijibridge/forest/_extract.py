@@ -63,7 +63,7 @@ class Extractor:
         counts = brick_counts(tile.shape, brick)
         out = np.zeros((counts[0] * counts[1] * counts[2], len(self.plan.columns), 256), np.uint8)
         for targets, start, values in self._parts(tile, coarse):
-            encode_bricks(values, targets, coder.low, coder.gain, start, brick, counts, out)
+            encode_bricks(values, targets, coder, start, brick, out, tile.shape[1])
         return out
 
     def _parts(self, tile: Box, coarse: list[Coarse]) -> Iterator[tuple[Ints, int, Floats]]:

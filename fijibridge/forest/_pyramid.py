@@ -15,7 +15,7 @@ from ._smooth import Floats, Ints, Triple, gaussian_taps, reflect, smooth
 
 Run = Callable[[Iterable[Callable[[], None]]], None]
 #: Voxels of one piece of work, z y x: long rows for the vector units, planes that stay in the second-level cache.
-TILE = (64, 32, 128)
+TILE = (32, 64, 128)
 
 
 class Box(NamedTuple):
