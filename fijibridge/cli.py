@@ -154,14 +154,18 @@ def _command() -> str:
 
 def _table(result: Comparison) -> Table:
     first = min(result.classes)
-    table = Table(title=f"{result.dataset}: {' x '.join(str(n) for n in result.volume.shape)} voxels", box=box.SIMPLE)
+    table = Table(
+        title=f"{result.dataset}: {' x '.join(str(n) for n in result.volume.shape)} voxels",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
     columns = ["method", "engine", "input", f"label {first} %"]
     if result.truth is not None:
         columns += ["error pp", "Dice", "IoU", "accuracy %"]
     for index, name in enumerate([*columns, "s"]):
         table.add_column(name, justify="left" if index < 3 else "right", no_wrap=True)
     for row in result.rows:
-        cells = [row.method, "ImageJ" if row.engine == "fiji" else "Python", "filtered" if row.filtered else "raw"]
+        cells = [row.method, row.engine_name, row.input]
         cells.append(f"{100 * row.fractions[first]:.2f}")
         if row.agreement is not None and row.fraction_errors is not None:
             score = row.agreement

@@ -45,7 +45,22 @@ class Row(NamedTuple):
     @property
     def key(self) -> str:
         """Name of the segmentation in file names and captions, such as ``gWS-fiji-filtered``."""
-        return f"{self.method}-{self.engine}-{'filtered' if self.filtered else 'raw'}"
+        return f"{self.method}-{self.engine}-{self.input}"
+
+    @property
+    def title(self) -> str:
+        """Name of the segmentation in words, such as ``gWS ImageJ filtered``."""
+        return f"{self.method} {self.engine_name} {self.input}"
+
+    @property
+    def input(self) -> str:
+        """``filtered`` or ``raw``."""
+        return "filtered" if self.filtered else "raw"
+
+    @property
+    def engine_name(self) -> str:
+        """The program that ran it, as its users call it."""
+        return engine_name(self.engine)
 
 
 @dataclass(frozen=True)
@@ -68,6 +83,13 @@ class Comparison:
     def truth_is_whole(self) -> bool:
         """Whether every voxel's truth is known, so that fractions of the whole volume can stand beside it."""
         return self.truth is not None and bool(np.isin(np.asarray(self.truth.data), self.classes).all())
+
+    @property
+    def class_names(self) -> dict[int, str]:
+        """Name the two classes of the study; other numbers of classes keep their numbers."""
+        if sorted(self.classes) == [1, 2]:
+            return {1: "active material", 2: "pore + binder"}
+        return {value: f"class {value}" for value in self.classes}
 
     def disagreements(self) -> dict[tuple[str, str], float]:
         """Share of voxels that differ, for each pair of segmentations."""
@@ -120,7 +142,7 @@ def compare(
     result = Comparison(dataset, volume, filtered, labels, truth, classes, slicewise)
     runs = [(method, is_filtered) for is_filtered in (False, True) for method in methods]
     for index, (method, is_filtered) in enumerate(runs):
-        text = f"{method.name} in {_engine_name(method.engine)}, {'filtered' if is_filtered else 'raw'}"
+        text = f"{method.name} in {engine_name(method.engine)}, {'filtered' if is_filtered else 'raw'}"
         begin, width = (index + 0.5) / (len(runs) + 0.5), 1 / (len(runs) + 0.5)
         tell(text, begin)
         start = time.perf_counter()
@@ -173,7 +195,8 @@ def _score(result: Comparison, found: Segmentation) -> Agreement | None:
     return agreement(found.labels, result.truth, classes=sorted(result.classes), where=unpainted)
 
 
-def _engine_name(engine: str) -> str:
+def engine_name(engine: str) -> str:
+    """Name an engine as its users call it."""
     return "ImageJ" if engine == "fiji" else "Python"
 
 

@@ -187,9 +187,8 @@ def differences(comparison: Comparison, *, label: int) -> Figure:
         labels = comparison.segmentations[row.key].labels[z : z + 1]
         image = np.asarray(difference_map(labels, reference[z : z + 1], label=label).data[0])[window]
         axis.imshow(np.where(known, image, 0), cmap=_DIFFERENCE, vmin=-1, vmax=1, interpolation="nearest")
-        axis.set_title(row.key, fontsize=8)
         share = np.count_nonzero(image[known]) / max(known.sum(), 1)
-        axis.text(0.02, 0.02, f"{100 * share:.1f} % differ", transform=axis.transAxes, fontsize=7)
+        axis.set_title(f"{row.title}: {100 * share:.1f} %", fontsize=8)
     return figure
 
 
@@ -234,7 +233,7 @@ def fractions(comparison: Comparison, *, label: int) -> Figure:
         axis.axhline(share, color="black", ls="--", lw=1, label=f"truth {share:.1f} %")
     _focus(axis, [100 * row.fractions[label] for row in comparison.rows])
     axis.set_xticks(range(len(names)), names)
-    axis.set_ylabel(f"volume fraction of label {label} (%)")
+    axis.set_ylabel(f"{comparison.class_names[label]} (% of the volume)")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(fontsize=8, frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, 1.14))
     return figure
@@ -246,7 +245,7 @@ def _focus(axis: Axes, values: Iterable[float]) -> None:
 
 
 def _method_name(row: Row) -> str:
-    return f"{row.method}\n{'ImageJ' if row.engine == 'fiji' else 'Python'}"
+    return f"{row.method}\n{row.engine_name}"
 
 
 def disagreement_matrix(comparison: Comparison) -> Figure:
@@ -262,6 +261,7 @@ def disagreement_matrix(comparison: Comparison) -> Figure:
     for i, j in np.ndindex(matrix.shape):
         dark = matrix[i, j] > 0.6 * matrix.max()
         axis.text(j, i, f"{matrix[i, j]:.1f}", ha="center", va="center", fontsize=7, color="white" if dark else "black")
-    axis.set_xticks(range(len(keys)), keys, rotation=40, ha="right", fontsize=7)
-    axis.set_yticks(range(len(keys)), keys, fontsize=7)
+    titles = [row.title for row in comparison.rows]
+    axis.set_xticks(range(len(keys)), titles, rotation=40, ha="right", fontsize=7)
+    axis.set_yticks(range(len(keys)), titles, fontsize=7)
     return figure

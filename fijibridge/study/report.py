@@ -47,27 +47,20 @@ def render_report(comparison: Comparison, *, command: str, versions: Mapping[str
         comparison=comparison,
         grid=describe_grid(comparison.volume),
         classes=sorted(comparison.classes),
-        class_names=class_names(comparison),
+        class_names=comparison.class_names,
         best=_best(comparison),
         findings=findings(comparison),
         pictures=_pictures(comparison),
-        settings=[(key, _settings(comparison, key)) for key in comparison.segmentations],
+        settings=[(row.title, _settings(comparison, row.key)) for row in comparison.rows],
         command=command,
         versions=versions,
     )
 
 
-def class_names(comparison: Comparison) -> dict[int, str]:
-    """Name the two classes of the study; other numbers of classes keep their numbers."""
-    if sorted(comparison.classes) == [1, 2]:
-        return {1: "active material", 2: "pore + binder"}
-    return {value: f"class {value}" for value in comparison.classes}
-
-
 def _pictures(comparison: Comparison) -> list[Picture]:
     label = min(comparison.classes)
-    name = class_names(comparison)[label]
-    against = "the truth" if comparison.truth is not None else f"{comparison.rows[-1].key}, as there is no truth"
+    name = comparison.class_names[label]
+    against = "the truth" if comparison.truth is not None else f"{comparison.rows[-1].title}, as there is no truth"
     drawn = [
         ("Orthoslices", "The input, raw and after the Gaussian filter (sigma 1.1 voxels, kernel half-width factor 2).",
          figures.orthoslices(comparison)),
@@ -79,7 +72,7 @@ def _pictures(comparison: Comparison) -> list[Picture]:
          figures.fractions(comparison, label=label)),
         ("Segmentations", f"Close-up of slice {figures.shown_slice(comparison)}.", figures.gallery(comparison)),
         ("Differences", f"Image subtraction for {name} against {against}: orange where only the segmentation has it "
-         "(+1), blue where only the reference has it (-1).", figures.differences(comparison, label=label)),
+         "(+1), blue where only the reference has it (-1); beside each name the share of the picture that differs.", figures.differences(comparison, label=label)),
         ("Disagreement", "Share of voxels, in %, to which two segmentations give different labels.",
          figures.disagreement_matrix(comparison)),
     ]  # fmt: skip
