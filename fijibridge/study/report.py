@@ -72,7 +72,8 @@ def _pictures(comparison: Comparison) -> list[Picture]:
          figures.fractions(comparison, label=label)),
         ("Segmentations", f"Close-up of slice {figures.shown_slice(comparison)}.", figures.gallery(comparison)),
         ("Differences", f"Image subtraction for {name} against {against}: orange where only the segmentation has it "
-         "(+1), blue where only the reference has it (-1); beside each name the share of the picture that differs.", figures.differences(comparison, label=label)),
+         "(+1), blue where only the reference has it (-1); beside each name the share of the picture that differs.",
+         figures.differences(comparison, label=label)),
         ("Disagreement", "Share of voxels, in %, to which two segmentations give different labels.",
          figures.disagreement_matrix(comparison)),
     ]  # fmt: skip
