@@ -1,7 +1,7 @@
-"""The bytes of an .fbforest file: a line that names the format, JSON, plain arrays, and a checksum over it all.
+r"""The bytes of an .fbforest file: a line that names the format, JSON, plain arrays, and a checksum over it all.
 
-    fbforest 1\\n
-    {"arrays": [["nodes", "<u8", [1234]], ...], ...}\\n
+    fbforest 1\n
+    {"arrays": [["nodes", "<u8", [1234]], ...], ...}\n
     the arrays one after the other, little-endian, in C order
     SHA-256 of all bytes before it (32 bytes)
 

@@ -111,7 +111,7 @@ def slope(image: Floats, steps: Floats, flat: bool, out: Floats) -> None:
 
 @row_kernel
 def _wanted(slots: Ints, first: int) -> bool:
-    return slots[first] >= 0 or slots[first + 1] >= 0 or slots[first + 2] >= 0
+    return max(slots[first], slots[first + 1], slots[first + 2]) >= 0  # type: ignore[no-any-return]
 
 
 @view_kernel

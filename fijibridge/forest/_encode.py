@@ -33,7 +33,8 @@ class Coder(NamedTuple):
     def encode(self, table: Floats) -> Bytes:
         """Encode a (voxel, column) table."""
         steps = (table - self.low) * self.gain + _HALF
-        return np.minimum(np.maximum(steps, _ZERO), _TOP).astype(np.uint8)
+        codes: Bytes = np.minimum(np.maximum(steps, _ZERO), _TOP).astype(np.uint8)
+        return codes
 
     def taking(self, columns: Ints) -> Coder:
         """Give the coder of some columns alone."""
@@ -55,7 +56,9 @@ def brick_counts(shape: Triple, brick: Triple) -> Triple:
     return (z, y, x)
 
 
-def encode_bricks(values: Floats, targets: Ints, coder: Coder, start: int, brick: Triple, out: Bytes, height: int) -> None:
+def encode_bricks(
+    values: Floats, targets: Ints, coder: Coder, start: int, brick: Triple, out: Bytes, height: int
+) -> None:
     """Write (feature, z, y, x) planes, the first of them plane `start` of a block, into (brick, column, lane)."""
     across = -(-values.shape[3] // brick[2])
     counts = (-(-height // brick[1]), across)

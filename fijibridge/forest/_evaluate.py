@@ -112,7 +112,7 @@ def _vote(
     rows: Bytes,
     at: int,
     nodes: NDArray[np.uint64],
-    root: int,
+    root: np.int64,
     votes: NDArray[np.uint16],
     stack: _Stack,
     sums: NDArray[np.uint16],
@@ -122,8 +122,8 @@ def _vote(
     a, b, c, d = _ALL, _ALL, _ALL, _ALL
     while True:
         word = nodes[node]
-        column = np.intp(word & _COLUMN)
-        other = np.intp(word >> _OTHER)
+        column = np.int64(word & _COLUMN)
+        other = np.int64(word >> _OTHER)
         if column == LEAF:
             for k in range(votes.shape[1]):
                 vote = votes[other, k]
@@ -139,12 +139,12 @@ def _vote(
             node = stack.nodes[height]
             a, b, c, d = stack.lanes[height, 0], stack.lanes[height, 1], stack.lanes[height, 2], stack.lanes[height, 3]
             continue
-        first = at + column * LANES
+        row = at + column * LANES
         limit = np.uint8(word >> _LIMIT)
-        la = lanes_at_most(rows, first, limit) & a
-        lb = lanes_at_most(rows, first + 64, limit) & b
-        lc = lanes_at_most(rows, first + 128, limit) & c
-        ld = lanes_at_most(rows, first + 192, limit) & d
+        la = lanes_at_most(rows, row, limit) & a
+        lb = lanes_at_most(rows, row + 64, limit) & b
+        lc = lanes_at_most(rows, row + 128, limit) & c
+        ld = lanes_at_most(rows, row + 192, limit) & d
         ra, rb, rc, rd = a ^ la, b ^ lb, c ^ lc, d ^ ld
         if (ra | rb | rc | rd) == _NONE:
             node += 1
@@ -164,7 +164,7 @@ def _choose(sums: NDArray[np.uint16], total: int, lead: int, out: Bytes) -> bool
     """Name each lane's class (255 where none leads by more than `lead`), and tell whether all lanes have one."""
     classes = sums.size // LANES
     for lane in range(LANES):
-        rest = total
+        rest = np.int64(total)
         for k in range(1, classes):
             rest -= np.int64(sums[k * LANES + lane])
         sums[lane] = np.uint16(max(rest, 0))
@@ -184,13 +184,13 @@ def _choose(sums: NDArray[np.uint16], total: int, lead: int, out: Bytes) -> bool
 
 
 @row_kernel
-def _leaf(rows: Bytes, at: int, nodes: NDArray[np.uint64], root: int) -> int:
+def _leaf(rows: Bytes, at: int, nodes: NDArray[np.uint64], root: np.int64) -> np.int64:
     """Walk one tree with one lane."""
     node = root
     while True:
         word = nodes[node]
-        column = np.intp(word & _COLUMN)
-        other = np.intp(word >> _OTHER)
+        column = np.int64(word & _COLUMN)
+        other = np.int64(word >> _OTHER)
         if column == LEAF:
             return other
         node = node + 1 if rows[at + column * LANES] <= np.uint8(word >> _LIMIT) else other
@@ -241,7 +241,7 @@ def _add_shares(
     rows: Bytes,
     at: int,
     nodes: NDArray[np.uint64],
-    root: int,
+    root: np.int64,
     leaves: NDArray[np.float64],
     stack: _Stack,
     out: NDArray[np.float64],
@@ -250,8 +250,8 @@ def _add_shares(
     node, height, lanes = root, 0, _ALL
     while True:
         word = nodes[node]
-        column = np.intp(word & _COLUMN)
-        other = np.intp(word >> _OTHER)
+        column = np.int64(word & _COLUMN)
+        other = np.int64(word >> _OTHER)
         if column == LEAF:
             while lanes != _NONE:
                 lane = first_lane(lanes)

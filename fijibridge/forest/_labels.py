@@ -15,9 +15,9 @@ Labels = Volume | Mapping[int, ArrayLike]
 
 
 class Painted(NamedTuple):
-    """Labelled voxels: flat index in the volume (ascending) and class."""
+    """Labelled voxels: their flat index in the volume (ascending) and class."""
 
-    index: NDArray[np.int64]
+    voxels: NDArray[np.int64]
     value: NDArray[np.uint8]
 
 
@@ -36,12 +36,12 @@ def painted_voxels(volume: Volume, labels: Labels) -> Painted:
 
 def thinned(painted: Painted, most: int, seed: int) -> Painted:
     """Keep at most so many voxels of each class, scattered, and the same ones when labels are added elsewhere."""
-    scatter = _scatter(painted.index, seed)
-    keep = np.zeros(painted.index.size, bool)
+    scatter = _scatter(painted.voxels, seed)
+    keep = np.zeros(painted.voxels.size, bool)
     for value in np.unique(painted.value):
         members = np.flatnonzero(painted.value == value)
         keep[members[np.argsort(scatter[members], kind="stable")[:most]]] = True
-    return Painted(painted.index[keep], painted.value[keep])
+    return Painted(painted.voxels[keep], painted.value[keep])
 
 
 def _scatter(index: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:

@@ -168,10 +168,14 @@ def make_plan(features: FeatureSet, size: VoxelSize, *, dimensions: int, wanted:
     return Plan(columns, dimensions, made, tuple(windows))
 
 
+def finest_edge(size: VoxelSize, dimensions: int) -> float:
+    """Give the shortest voxel edge among the axes that are filtered."""
+    return min(size.y, size.x) if dimensions == 2 else min(size.z, size.y, size.x)
+
+
 def _edges(size: VoxelSize, dimensions: int) -> Real3:
     """Give voxel edges in edges of the finest axis; 0 stands for the axis that 2-D features leave alone."""
-    finest = min(size[3 - dimensions : 3])
-    z, y, x = (edge / finest for edge in size[:3])
+    z, y, x = (edge / finest_edge(size, dimensions) for edge in (size.z, size.y, size.x))
     return (z if dimensions == 3 else 0.0, y, x)
 
 
@@ -180,7 +184,7 @@ def _sigma(features: FeatureSet, sigma: float, size: VoxelSize, edges: Real3) ->
     if features.unit == "nm":
         if size.units == "voxel":
             raise VolumeError("scales in nm need a volume with a known voxel size, got units 'voxel'; set its spacing")
-        sigma /= size.to("nm")[int(np.argmin(np.where(np.array(edges) > 0, edges, np.inf)))]
+        sigma /= finest_edge(size.to("nm"), 3 if edges[0] > 0 else 2)
     z, y, x = (sigma / edge if edge > 0 else 0.0 for edge in edges)
     return (z, y, x)
 

@@ -19,7 +19,7 @@ def gaussian_taps(sigma: float) -> Floats:
     if sigma == 0:
         return np.ones(1, np.float32)
     taps = np.exp(-0.5 * (np.arange(ceil(3 * sigma) + 1) / sigma) ** 2)
-    return (taps / (taps[0] + 2 * taps[1:].sum())).astype(np.float32)
+    return np.asarray(taps / (taps[0] + 2 * taps[1:].sum()), np.float32)
 
 
 def reflect(positions: Ints, size: int) -> Ints:

@@ -38,7 +38,7 @@ class Trees:
     def columns(self) -> NDArray[np.int64]:
         """Give the columns that some node asks for, ascending."""
         found = np.unique(self.nodes & np.uint64(LEAF)).astype(np.int64)
-        return found[found != LEAF]
+        return np.asarray(found[found != LEAF])
 
     @cached_property
     def depth(self) -> int:

@@ -6,12 +6,19 @@ narrower steps, with the same result.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core.cgutils import get_or_insert_function
-from numba.extending import intrinsic
+from numba.extending import intrinsic as numba_intrinsic
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """Make a function of a typing context and types into one of values, as kernels call it."""
+    return numba_intrinsic(function)
+
 
 _BYTE, _WORD, _INT, _LONG = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 

@@ -25,7 +25,7 @@ def _variance(grey: Floats, window: Window) -> Floats:
     """Give the variance by exact integer-like sums in float64: running sums would depend on where a block begins."""
     wide = grey.astype(np.float64)
     mean, square = _box_mean(wide, window), _box_mean(wide * wide, window)
-    return np.maximum(square - mean * mean, 0)
+    return np.asarray(np.maximum(square - mean * mean, 0), np.float32)
 
 
 def _box_mean(grey: np.ndarray, window: Window) -> np.ndarray:

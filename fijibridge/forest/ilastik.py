@@ -71,7 +71,9 @@ def read_ilastik(path: str | os.PathLike[str], *, image: int = 0) -> IlastikProj
                 tuple(shape.get(axis, 1) for axis in "zyx"),  # type: ignore[arg-type]
             )
     except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise ReadError(f"{Path(path)} is no ilastik Pixel Classification project with image {image} ({error})") from error
+        raise ReadError(
+            f"{Path(path)} is no ilastik Pixel Classification project with image {image} ({error})"
+        ) from error
 
 
 def _image_axes(project: Any, image: int) -> tuple[dict[str, int], list[str]]:
@@ -117,7 +119,12 @@ def _features(group: Any) -> FeatureSet:
     used = flat[chosen.any(axis=0)]
     if used.any() and not used.all():
         raise ValueError("features of some scales are in 2-D and of others in 3-D")
-    names = [f"{kind}({scale:g})" for kind, row in zip(kinds, chosen, strict=True) for scale, on in zip(scales, row, strict=True) if on]
+    names = [
+        f"{kind}({scale:g})"
+        for kind, row in zip(kinds, chosen, strict=True)
+        for scale, on in zip(scales, row, strict=True)
+        if on
+    ]
     return FeatureSet(tuple(names), flat=bool(used.any()))
 
 

@@ -16,7 +16,7 @@ from ._blocks import Progress, release_pages, walk
 from ._encode import Bytes, Coder, lanes_to_block
 from ._evaluate import label_bricks, probability_bricks
 from ._extract import Extractor, brick_shape
-from ._plan import make_plan
+from ._plan import finest_edge, make_plan
 from ._pyramid import Box, Coarse
 from ._trees import Trees
 from .features import FeatureSet
@@ -86,14 +86,11 @@ class Forest:
         """
         values = np.array(self.classes, np.uint8)
         box, out = self._target(volume, z, out, (), np.uint8)
-        self._fill(
-            volume,
-            lambda bricks, trees: values[label_bricks(trees, bricks)][:, None],
-            box,
-            out[None],
-            threads,
-            progress,
-        )
+
+        def label(bricks: Bytes, trees: Trees) -> NDArray[Any]:
+            return values[label_bricks(trees, bricks)][:, None]
+
+        self._fill(volume, label, box, out[None], threads=threads, progress=progress)
         return self._finish(volume, z, out, "predict")
 
     def probabilities(
@@ -114,7 +111,14 @@ class Forest:
         DataArray of float32 with dims (class, z, y, x); the coordinate ``class`` holds the label values.
         """
         box, out = self._target(volume, z, out, (len(self.classes),), np.float32)
-        self._fill(volume, lambda bricks, trees: probability_bricks(trees, bricks), box, out, threads, progress)
+        self._fill(
+            volume,
+            lambda bricks, trees: probability_bricks(trees, bricks),
+            box,
+            out,
+            threads=threads,
+            progress=progress,
+        )
         first = self._finish(volume, z, out[0], "probabilities")
         coords = {"class": list(self.classes), **first.coords}
         return xr.DataArray(out, dims=("class", *first.dims), coords=coords, attrs=dict(first.attrs))
@@ -127,7 +131,7 @@ class Forest:
         Parameters are those of `predict`. Returns a float32 Volume.
         """
         box, out = self._target(volume, z, None, (), np.float32)
-        self._fill(volume, _doubt, box, out[None], threads, progress)
+        self._fill(volume, _doubt, box, out[None], threads=threads, progress=progress)
         return self._finish(volume, z, out, "uncertainty")
 
     def ranking(self) -> list[tuple[str, float]]:
@@ -142,6 +146,7 @@ class Forest:
         evaluate: _Evaluate,
         box: Box,
         out: NDArray[Any],
+        *,
         threads: int | None,
         progress: Progress,
     ) -> None:
@@ -192,15 +197,9 @@ class Forest:
                 f"the forest was trained on a single slice, got a volume of {volume.shape[0]}; "
                 "train with FeatureSet(..., flat=True) to label slices one by one"
             )
-        mine = self.voxel_size
-        # Without a physical size on one side, only the proportions of the voxels can be compared.
-        scale = 1.0 if "voxel" not in (size.units, mine.units) else mine.x / size.x
-        other = size.to(mine.units) if scale == 1.0 and size.units != mine.units and mine.units != "voxel" else size
-        first = 0 if self.dimensions == 3 else 1
-        if any(abs(a * scale / b - 1) > _SAME_SIZE for a, b in zip(other[first:3], mine[first:3], strict=True)):
-            raise ModelError(
-                f"the forest was trained on voxels of {_words(mine)}, the volume has {_words(size)}; resample it first"
-            )
+        if not _same_voxels(self.voxel_size, size, self.dimensions):
+            mine, other = _words(self.voxel_size), _words(size)
+            raise ModelError(f"the forest was trained on voxels of {mine}, the volume has {other}; resample it first")
 
     def _finish(self, volume: Volume, z: int | None, data: Any, operation: str) -> Volume:
         here = volume if z is None else volume[z : z + 1]
@@ -211,6 +210,17 @@ class Forest:
 def _doubt(bricks: Bytes, trees: Trees) -> NDArray[Any]:
     shares = np.sort(probability_bricks(trees, bricks), axis=1)
     return 1 - (shares[:, -1:] - shares[:, -2:-1])
+
+
+def _same_voxels(a: VoxelSize, b: VoxelSize, dimensions: int) -> bool:
+    """Compare voxel sizes; where one is not known, the proportions of the axes that are filtered."""
+    if "voxel" in (a.units, b.units):
+        scale = finest_edge(a, dimensions) / finest_edge(b, dimensions)
+    else:
+        b, scale = b.to("nm"), 1.0
+        a = a.to("nm")
+    pairs = [(a.y, b.y), (a.x, b.x), (a.z, b.z)][:dimensions]
+    return all(abs(theirs * scale / mine - 1) <= _SAME_SIZE for mine, theirs in pairs)
 
 
 def _words(size: VoxelSize) -> str:

@@ -164,13 +164,13 @@ class Trainer:
 
     def table(self, painted: Painted, *, progress: Progress = None) -> Floats:
         """Give (voxel, column) features of labelled voxels, computing only those not seen before."""
-        new = np.setdiff1d(painted.index, self._known, assume_unique=True)
+        new = np.setdiff1d(painted.voxels, self._known, assume_unique=True)
         if new.size:
             fresh = self._compute(new, progress)
             known = np.concatenate([self._known, new])
             order = np.argsort(known)
             self._known, self._table = known[order], np.concatenate([self._table, fresh])[order]
-        return self._table[np.searchsorted(self._known, painted.index)]
+        return self._table[np.searchsorted(self._known, painted.voxels)]
 
     def _compute(self, index: NDArray[np.int64], progress: Progress) -> Floats:
         shape = self._extractor.shape

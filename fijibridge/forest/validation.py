@@ -90,7 +90,7 @@ def cross_validate(
     painted = thinned(painted_voxels(trainer.volume, labels), most, seed)
     table = trainer.table(painted)
     fold = _folds(painted, trainer.volume.shape, folds, block, seed)
-    return _validate(table, painted.value, fold, trees, min_leaf, seed, progress)
+    return _validate(table, painted.value, fold, trees=trees, min_leaf=min_leaf, seed=seed, progress=progress)
 
 
 def suggest_features(
@@ -122,7 +122,9 @@ def suggest_features(
 
     def accuracy(count: int) -> float:
         if count not in tried:
-            tried[count] = _validate(table[:, order[:count]], painted.value, fold, trees, min_leaf, seed, None).accuracy
+            tried[count] = _validate(
+                table[:, order[:count]], painted.value, fold, trees=trees, min_leaf=min_leaf, seed=seed
+            ).accuracy
             if progress is not None:
                 progress(min(1.0, len(tried) / (2 * np.log2(order.size) + 1)))
         return tried[count]
@@ -146,7 +148,7 @@ def _smallest(most: int, good: Callable[[int], bool]) -> int:
 
 def _folds(painted: Painted, shape: tuple[int, ...], folds: int, block: int, seed: int) -> NDArray[np.int64]:
     """Deal blocks out to folds, the fullest first, each to the fold that has least."""
-    places = np.stack(np.unravel_index(painted.index, shape), axis=1) // block
+    places = np.stack(np.unravel_index(painted.voxels, shape), axis=1) // block
     _, group = np.unique(places, axis=0, return_inverse=True)
     group = group.ravel()
     sizes = np.bincount(group)
@@ -167,10 +169,11 @@ def _validate(
     table: Floats,
     values: NDArray[np.uint8],
     fold: NDArray[np.int64],
+    *,
     trees: int,
     min_leaf: int,
     seed: int,
-    progress: Progress,
+    progress: Progress = None,
 ) -> CrossValidation:
     classes = np.unique(values)
     confusion = np.zeros((classes.size, classes.size), np.int64)
