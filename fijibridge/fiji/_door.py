@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import weakref
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import EngineFailedError, ParameterError
+from ..errors import EngineFailedError, EngineMissingError, ParameterError
 from ..settings import Settings, load_settings
 from ..volume import Step, Volume, record
 from . import _launch
@@ -63,12 +64,17 @@ class RunningJob:
 
     def result(self) -> MacroResult:
         """Wait for the outcome; Ctrl-C while waiting cancels the job."""
+        result: MacroResult = self.outcome()
+        return result
+
+    def outcome(self) -> Any:
+        """Wait for whatever the job gives."""
         try:
-            result: MacroResult = self._job.future.result()
-        except KeyboardInterrupt:
+            return self._job.future.result()
+        except BaseException:
+            # Ctrl-C above all: nobody waits any more. A job that has ended does not mind.
             self.cancel()
             raise
-        return result
 
     def cancel(self) -> None:
         """Take the job back; `result` then raises JobCancelledError."""
@@ -77,6 +83,15 @@ class RunningJob:
     def done(self) -> bool:
         """Tell whether the outcome is there."""
         return self._job.future.done()
+
+    def running(self) -> bool:
+        """Tell whether a worker has the job right now."""
+        return self.pid() is not None
+
+    def pid(self) -> int | None:
+        """Give the process number of the worker that has the job, None where none has."""
+        slot = self._job.slot
+        return slot.pid() if slot is not None and self._job.sent else None
 
 
 class Fiji:
@@ -95,6 +110,7 @@ class Fiji:
     Raises
     ------
     SettingsError : a value that cannot be used.
+    EngineMissingError : this system cannot run workers; what else is missing shows with the first job.
     """
 
     def __init__(
@@ -106,11 +122,16 @@ class Fiji:
         timeout_s: float | None = None,
         plugins: str | Path | None = None,
     ) -> None:
+        if sys.platform == "win32":
+            raise EngineMissingError(
+                "ImageJ workers run on Linux and macOS, on Windows only within its Linux (WSL); or use engine='native'"
+            )
         self.settings: Settings = load_settings(
             imagej=imagej, workers=workers, heap=heap, timeout_s=timeout_s, plugins=plugins
         )
         settings = self.settings
         self._pool = Pool(lambda: _launch.orders(settings), settings.workers)
+        self._known: dict[str, Any] | None = None
         self._finalizer = weakref.finalize(self, self._pool.close)
 
     def __enter__(self) -> Fiji:
@@ -181,6 +202,61 @@ class Fiji:
         message = {"kind": "command", "command": command, "options": written}
         return self._submit(message, volumes, {"command": command, "options": written}).result()
 
+    def run_script(self, path: str | Path, /, *volumes: Volume, **args: Any) -> MacroResult:
+        """Run a script file in a language that the ImageJ has (a Fiji: Python, JavaScript, Groovy and more).
+
+        Parameters
+        ----------
+        path : the script; a macro (.ijm, .txt) is run as `run_macro` does.
+        volumes : opened as images, the first one active; see `run_macro`.
+        args : in a Fiji the script's parameters by name, elsewhere what ``getArgument()`` gives.
+
+        Raises
+        ------
+        EngineFailedError : ImageJ failed, or does not have the language.
+        ParameterError : there is no such file.
+        """
+        file = Path(path).expanduser().absolute()
+        if file.suffix in (".ijm", ".txt"):
+            return self.run_macro(file, *volumes, **args)
+        if not file.is_file():
+            raise ParameterError(f"there is no script {file}; give the path of a file")
+        argument = macro_argument(args)
+        values = {name: value for name, value in args.items() if isinstance(value, bool | int | float | str)}
+        message = {"kind": "script", "path": str(file), "argument": argument, "values": values}
+        return self._submit(message, volumes, {"script": file.name, "argument": argument}).result()
+
+    def pids(self) -> list[int]:
+        """Give the process numbers of the workers that run now."""
+        return self._pool.pids()
+
+    def commands(self) -> tuple[str, ...]:
+        """Give the names of all menu commands, plugins included."""
+        names: tuple[str, ...] = self._facts()["commands"]
+        return names
+
+    def has(self, command: str) -> bool:
+        """Tell whether there is a menu command of this name (with or without the dots at its end)."""
+        names = set(self.commands())
+        return command in names or f"{command}..." in names
+
+    @property
+    def version(self) -> str:
+        """ImageJ's version, such as ``1.54p``."""
+        return str(self._facts()["version"])
+
+    def _facts(self) -> dict[str, Any]:
+        """Ask a worker, once, what it is and what it can do."""
+        if self._known is None:
+
+            def keep(reply: Reply) -> dict[str, Any]:
+                return {**reply.message, "commands": tuple(reply.message["commands"])}
+
+            job = Job({"kind": "facts", "images": []}, keep, self.settings.timeout_s)
+            self._pool.submit(job)
+            self._known = RunningJob(self._pool, job).outcome()
+        return self._known
+
     def _submit(self, message: dict[str, Any], volumes: tuple[Volume, ...], record: dict[str, str]) -> RunningJob:
         shipment = pack(volumes)
         step = {"operation": message["kind"], "engine": "fiji", "parameters": record}
@@ -221,7 +297,7 @@ def _result(reply: Reply, shipment: Shipment, volumes: tuple[Volume, ...], step:
         table=pd.DataFrame(message["table"]),
         rois=tuple(message["rois"]),
         log=message["log"],
-        returned=message["returned"],
+        returned=message.get("returned"),
     )
 
 

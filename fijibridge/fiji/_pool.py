@@ -49,6 +49,7 @@ class Job:
         self.future: Future[Any] = Future()
         self.cancelled = False
         self.slot: _Slot | None = None
+        self.sent = False
 
 
 class Pool:
@@ -130,9 +131,9 @@ class Pool:
                 self._orders = self._make_orders()
             return self._orders
 
-    def workers(self) -> list[int]:
+    def pids(self) -> list[int]:
         """Give the process numbers of the workers that run now."""
-        return [slot.worker.process.pid for slot in self._slots if slot.worker is not None]
+        return [pid for slot in self._slots if (pid := slot.pid()) is not None]
 
     def forget_after_fork(self) -> None:
         """In a forked child: let go of the parent's workers without touching them, and start afresh when used."""
@@ -167,6 +168,11 @@ class _Slot(threading.Thread):
         except OSError:
             return  # the slot has ended by itself
 
+    def pid(self) -> int | None:
+        """Give the process number of the worker, None where there is none."""
+        worker = self.worker
+        return worker.process.pid if worker is not None else None
+
     def let_go(self) -> None:
         """Close this side of everything, in a forked child."""
         self._woken.close()
@@ -193,11 +199,14 @@ class _Slot(threading.Thread):
             job.fill(worker.memory(job.size))
         try:
             worker.send(job.message)
+            job.sent = True
             reply = self._wait(worker, job, job.timeout_s)
         except Late as error:
             raise self._lost(_verdict.timed_out, job) from error
         except Died as error:
             raise self._lost(_verdict.died, job) from error
+        if reply.message["retire"]:
+            self._drop_worker()
         if reply.message["event"] == "failed":
             raise _verdict.failed(reply.message)
         return reply

@@ -127,7 +127,7 @@ class Worker:
             if segment is None:
                 self._channel.send(message)
                 return
-            room = {"number": segment.number, "size": segment.size, "handle": segment.handle}
+            room = {"number": segment.number, "size": segment.size}
             self._channel.send({**message, "segment": room}, segment.files)
             segment.close_file()
         except Closed as error:

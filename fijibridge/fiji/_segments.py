@@ -37,9 +37,7 @@ class Segments:
         self._collect()
         fitting = [segment for segment in self._free if size <= segment.size <= 2 * size + _SMALL]
         if not fitting:
-            segment = create_segment(size)
-            segment.number = next(_numbers)
-            return segment
+            return create_segment(size, next(_numbers))
         segment = min(fitting, key=lambda candidate: candidate.size)
         self._free.remove(segment)
         return segment

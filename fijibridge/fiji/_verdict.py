@@ -16,6 +16,8 @@ from ..errors import (
 )
 
 _OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|[Oo]ut of memory|not enough (free )?memory")
+#: The head of the report that Java prints when it crashes.
+_CRASH = re.compile(r"^#\s+(SIG[A-Z]+|EXCEPTION_[A-Z_]+|Internal Error)", re.MULTILINE)
 _TERMINATED = "Terminating due to java.lang.OutOfMemoryError"
 
 
@@ -51,7 +53,9 @@ def died(lost: Lost) -> EngineFailedError:
     if _TERMINATED in lost.out + lost.err:
         text = f"ImageJ needed more memory than its heap of {lost.heap}{_where(lost)}; give it more with heap"
         return EngineMemoryError(text, detail=lost.err, log=lost.out, line=lost.line)
-    text = f"the worker process ended amid the job ({_status(lost.status)}){_where(lost)}; the next job gets a new one"
+    crash = _CRASH.search(lost.err + lost.out)
+    how = f"Java crashed with {crash[1]}" if crash else _status(lost.status)
+    text = f"the worker process ended amid the job ({how}){_where(lost)}; the next job gets a new one"
     return WorkerDiedError(text, detail=lost.err, log=lost.out, line=lost.line)
 
 

@@ -27,7 +27,7 @@ class Channel:
         self._sending = threading.Lock()
 
     def send(self, message: dict[str, Any], files: tuple[int, ...] = ()) -> None:
-        """Send a message, and open files by their descriptors (POSIX); raise Closed if nobody is there."""
+        """Send a message, and open files by their descriptors; raise Closed if nobody is there."""
         payload = json.dumps(message, allow_nan=True).encode()
         header = _HEADER.pack(len(payload), len(files))
         try:
@@ -54,8 +54,6 @@ class Channel:
         self.line.close()
 
     def _receive_header(self) -> tuple[bytes, tuple[int, ...]]:
-        if not hasattr(socket, "recv_fds"):
-            return self._exactly(_HEADER.size), ()
         try:
             # The files ride on the first byte, so whatever arrives first brings them all.
             start, files, _flags, _address = socket.recv_fds(self.line, _HEADER.size, _MOST_FILES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from . import _output
 from ._java import java
 
 #: A frame of a Java stack trace, as printed.
@@ -29,6 +30,19 @@ class Fault(NamedTuple):
     reason: str
     detail: str
     line: int
+
+
+class JobFailed(Exception):
+    """ImageJ failed; carries the fault."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.reason)
+        self.fault = fault
+
+
+def failure(error: Any, message: str = "", line: int = 0) -> JobFailed:
+    """Put together what is known of a failure: a Java exception, ImageJ's message, and what was printed."""
+    return JobFailed(from_exception(error, message, line, _output.read(1), _output.read(2)))
 
 
 def from_exception(error: Any, message: str, line: int, out: str, err: str) -> Fault:

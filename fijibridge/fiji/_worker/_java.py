@@ -26,11 +26,12 @@ OPTIONS = (
 
 
 class ImageJ(NamedTuple):
-    """What was started."""
+    """What was started; `gateway` is pyimagej's, None where it was not needed."""
 
     kind: str
     version: str
     java: str
+    gateway: Any
 
 
 @functools.cache
@@ -41,13 +42,15 @@ def java(name: str) -> Any:
 
 def start(orders: dict[str, Any]) -> ImageJ:
     """Start Java and ImageJ as ordered: ``kind`` embedded, folder or endpoint."""
+    gateway = None
     if orders["kind"] == "imagej2":
-        _start_imagej2(orders)
+        gateway = _start_imagej2(orders)
     else:
         _start_embedded(orders)
     _name_thread()
+    _set_folder(orders["folder"])
     version = str(java("ij.IJ").getVersion())
-    return ImageJ(orders["kind"], version, str(java("java.lang.System").getProperty("java.version")))
+    return ImageJ(orders["kind"], version, str(java("java.lang.System").getProperty("java.version")), gateway)
 
 
 def start_bare_java(orders: dict[str, Any]) -> None:
@@ -68,16 +71,20 @@ def _start_embedded(orders: dict[str, Any]) -> None:
     _load_menus()
 
 
-def _start_imagej2(orders: dict[str, Any]) -> None:
+def _start_imagej2(orders: dict[str, Any]) -> Any:
     """Let pyimagej start a Fiji or ImageJ2; what is set here first is what it needs to do so without a network."""
+    os.environ["JAVA_HOME"] = orders["java_home"]
     import imagej
     import scyjava
 
+    # Importing them names an endpoint that would be looked up on the network even for a folder.
     scyjava.config.endpoints.clear()
     for option in (*OPTIONS, f"-Xmx{orders['heap']}", *orders["options"]):
         scyjava.config.add_option(option)
+    scyjava.config.add_classpath(*orders["classpath"])
+    # "never" fails inside scyjava; with JAVA_HOME set, "auto" fetches nothing.
     scyjava.config.set_java_constraints(fetch="auto", version="17")
-    imagej.init(orders["imagej"], mode="headless")
+    return imagej.init(orders["imagej"], mode="headless")
 
 
 def _load_menus() -> None:
@@ -92,6 +99,11 @@ def _load_menus() -> None:
         method.invoke(None, jpype.JArray(java("java.lang.Object"))(0))
     finally:
         system.setProperty("user.home", home)
+
+
+def _set_folder(folder: str) -> None:
+    """Let ImageJ look for files without a folder where the program would."""
+    java("ij.io.OpenDialog").setDefaultDirectory(folder + os.sep)
 
 
 def _name_thread() -> None:

@@ -11,40 +11,50 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import jpype
+
 from ._java import java
 from ._java_source import STATE, compile_state
 from ._mends import DIALOG, GIVEN, MENDS, Mend
 
 
-def write_patched_jar(target: Path, ij: Path) -> None:
-    """Write the classes of ImageJ that differ when headless, as one jar; `ij` is ImageJ's own, on the class path."""
+def write_jars(folder: Path, ij: Path) -> None:
+    """Write headless.jar and state.jar; `ij` is ImageJ's own jar, which Java has on its class path."""
     with tempfile.TemporaryDirectory(prefix="fijibridge-") as scratch:
         raw = Path(scratch) / "raw.jar"
         java("net.imagej.patcher.LegacyInjector").writeJar(java("java.io.File")(str(raw)), True, False)
         with zipfile.ZipFile(raw) as archive:
             classes = {name: archive.read(name) for name in archive.namelist()}
-        classes.update(_mended(raw, ij))
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        pool = java("javassist.ClassPool")(True)
+        pool.insertClassPath(str(raw))
+        _write_jar(folder / "state.jar", {_entry(STATE): compile_state(pool, _class_names(ij))})
+        _write_jar(folder / "headless.jar", {**classes, **_mended(pool)})
+
+
+def _write_jar(path: Path, classes: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, code in sorted(classes.items()):
             # A fixed date: the same classes make the same file.
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), code)
 
 
-def _mended(raw: Path, ij: Path) -> dict[str, bytes]:
-    pool = java("javassist.ClassPool")(True)
-    pool.insertClassPath(str(raw))
-    state = compile_state(pool, _class_names(ij))
+def _mended(pool: Any) -> dict[str, bytes]:
     dialog = pool.get(DIALOG)
     dialog.addMethod(java("javassist.CtNewMethod").make(GIVEN, dialog))
     for mend in MENDS:
         _apply(pool.get(mend.type), mend)
-    codes = {name: bytes(pool.get(name).toBytecode()) for name in {mend.type for mend in MENDS}}
-    codes[STATE] = state
-    return {f"{name.replace('.', '/')}.class": code for name, code in codes.items()}
+    return {_entry(name): bytes(pool.get(name).toBytecode()) for name in {mend.type for mend in MENDS}}
+
+
+def _entry(type_: str) -> str:
+    return f"{type_.replace('.', '/')}.class"
 
 
 def _apply(type_: Any, mend: Mend) -> None:
-    method = type_.getMethod(mend.method, mend.signature)
+    try:
+        method = type_.getMethod(mend.method, mend.signature)
+    except jpype.JException:
+        return  # another version of ImageJ, which does not have this method
     put = {"before": method.insertBefore, "after": method.insertAfter, "instead": method.setBody}
     put[mend.place](mend.source)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from typing import Any, TypeAlias
 
-from .._memory import Segment, attach_segment
+from .._memory import Segment
 from .._wire import Channel
 
 #: Results up to this size may lie in a much larger block: the program copies them out at once.
@@ -30,7 +30,7 @@ class Rooms:
         room = message.get("segment")
         self._number = room["number"] if room else 0
         if room and self._number not in self._known:
-            self._known[self._number] = attach_segment(room["size"], room["handle"], files)
+            self._known[self._number] = Segment(room["size"], files[0], self._number)
             self._known[self._number].close_file()
 
     def view(self) -> memoryview:

@@ -60,24 +60,26 @@ def _serve(channel: Channel, jobs: queue.SimpleQueue[tuple[dict[str, Any], tuple
     if orders["kind"] == "patch":
         _patch(channel, orders)
     started = _java.start(orders)
-    from ._jobs import JobFailed, do
+    from ._faults import JobFailed
+    from ._jobs import do
     from ._rooms import Rooms
     from ._state import KnownState
+    from ._threads import Threads
 
     state = KnownState()
     state.restore()
     _pulse.start(pulse)
-    channel.send({"event": "ready", **started._asdict()})
-    rooms = Rooms(channel, jobs)
+    channel.send({"event": "ready", "kind": started.kind, "version": started.version, "java": started.java})
+    rooms, threads = Rooms(channel, jobs), Threads()
     while True:
         job, files = jobs.get()
         rooms.enter(job, files)
         _output.start_job()
         try:
-            answer = do(job, rooms)
+            answer = do(job, rooms, started)
         except JobFailed as failure:
             answer = {"event": "failed", "log": _output.as_log(_output.read(1)), **failure.fault._asdict()}
-        channel.send(answer)
+        channel.send({**answer, "retire": threads.any_left()})
         state.restore()
 
 
@@ -86,6 +88,6 @@ def _patch(channel: Channel, orders: dict[str, Any]) -> None:
     from . import _java, _patch
 
     _java.start_bare_java(orders)
-    _patch.write_patched_jar(Path(orders["target"]), Path(orders["classpath"][0]))
+    _patch.write_jars(Path(orders["target"]), Path(orders["classpath"][0]))
     channel.send({"event": "ready"})
     _java.halt(0)

@@ -1,0 +1,57 @@
+"""Running a script in one of the other languages that an ImageJ may have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jpype
+
+from . import _faults
+from ._java import java
+
+#: What a bare ImageJ needs for a language: the class of a plugin, or an engine that Java can find.
+_PLUGINS = {".py": ("Jython", "Jython.jar"), ".bsh": ("bsh", "BeanShell.jar")}
+_ENGINES = {".js": ("ECMAScript", "a JavaScript engine such as nashorn-core.jar")}
+
+
+def run_script(path: str, argument: str, values: dict[str, Any], gateway: Any) -> str | None:
+    """Run a script file; give what it returned as a text."""
+    try:
+        if gateway is not None:
+            return _through_scijava(path, values, gateway)
+        _check_language(Path(path).suffix)
+        returned = java("ij.plugin.Macro_Runner")().runMacroFile(path, argument)
+    except jpype.JException as error:
+        raise _faults.failure(error) from None
+    return None if returned is None else str(returned)
+
+
+def _through_scijava(path: str, values: dict[str, Any], gateway: Any) -> str | None:
+    inputs = java("java.util.HashMap")()
+    for name, value in values.items():
+        inputs.put(name, value)
+    module = gateway.script().run(java("java.io.File")(path), True, inputs).get()
+    returned = module.getReturnValue()
+    return None if returned is None else str(returned)
+
+
+def _check_language(suffix: str) -> None:
+    """Say what is missing; ImageJ itself would try to download it."""
+    loader = java("ij.IJ").getClassLoader()
+    if suffix in _PLUGINS:
+        plugin, jar = _PLUGINS[suffix]
+        try:
+            loader.loadClass(plugin)
+        except jpype.JException:
+            raise _missing(suffix, jar) from None
+    if suffix in _ENGINES:
+        engine, jar = _ENGINES[suffix]
+        java("java.lang.Thread").currentThread().setContextClassLoader(loader)
+        if java("javax.script.ScriptEngineManager")(loader).getEngineByName(engine) is None:
+            raise _missing(suffix, jar)
+
+
+def _missing(suffix: str, jar: str) -> _faults.JobFailed:
+    reason = f"this ImageJ has no language for {suffix} scripts: put {jar} into its plugins, or use a Fiji"
+    return _faults.JobFailed(_faults.Fault(reason, "", 0))
