@@ -74,9 +74,9 @@ def make_electrode(
         raise ParameterError(f"an electrode needs at least 8 voxels along each axis, got {shape}")
     rng = np.random.default_rng(seed)
     radius = diameter_um * 1000 / 2 / voxel_nm
-    particles = _pack(shape, radius, diameter_spread, active, rng)
+    particles = pack_spheres(shape, radius, diameter_spread, active, rng)
     phases = np.where(particles > 0, np.uint8(ACTIVE), np.uint8(PORE))
-    _add_binder(phases, binder, rng)
+    add_binder(phases, binder, rng)
     step = {
         "operation": "make_electrode", "engine": "native", "version": "simulated",
         "parameters": {
@@ -90,7 +90,7 @@ def make_electrode(
     return Electrode(grey, truth, geometry)
 
 
-def _pack(
+def pack_spheres(
     shape: tuple[int, int, int], radius: float, spread: float, active: float, rng: np.random.Generator
 ) -> NDArray[np.int32]:
     """Give each voxel the number of the sphere that holds it (0 = none): spheres laid at random, large ones first."""
@@ -156,7 +156,7 @@ def _draw_sphere(particles: NDArray[np.int32], centre: NDArray[np.float64], radi
     return int(inside.sum())
 
 
-def _add_binder(phases: NDArray[np.uint8], fraction: float, rng: np.random.Generator) -> None:
+def add_binder(phases: NDArray[np.uint8], fraction: float, rng: np.random.Generator) -> None:
     """Turn pore into carbon-binder near the particles, in patches: binder gathers at surfaces and in necks."""
     if fraction == 0:
         return
@@ -176,17 +176,21 @@ def simulate_scan(
     blur: float = 1.2,
     noise: float = 24.0,
     rings: float = 4.0,
+    fringes: float = 0.0,
+    levels: tuple[float, float, float] = (_GREY[PORE], _GREY[ACTIVE], _GREY[BINDER]),
     seed: int = 0,
 ) -> Volume:
     """Give the grey levels that an X-ray CT scanner would make of a known geometry.
 
-    Absorption, point spread, rings about the z axis, and noise that neighbours share a little.
+    Absorption, point spread, phase-contrast fringes, rings about the z axis, and noise that neighbours share a little.
 
     Parameters
     ----------
     phases : (z, y, x) integer volume: 0 = pore, 1 = active material, 2 = carbon-binder.
     particles : (z, y, x) particle numbers, 0 = none; particles differ a little in density. Left out: one density.
     blur, noise, rings, seed : as in `make_electrode`.
+    fringes : strength of the bright and dark seams that phase contrast draws along edges; 1 doubles an edge's contrast.
+    levels : grey levels of pore, active material and carbon-binder, 0..255.
 
     Returns
     -------
@@ -200,19 +204,28 @@ def simulate_scan(
     if data.min() < 0 or data.max() > 2:
         raise ParameterError(f"phases are 0 = pore, 1 = active material, 2 = binder; got {data.min()} to {data.max()}")
     rng = np.random.default_rng(seed)
-    levels = np.array([_GREY[phase] for phase in (PORE, ACTIVE, BINDER)], np.float32)
-    image = levels[data]
+    image = np.array(levels, np.float32)[data]
     if particles is not None:
         # Density and lithiation differ from particle to particle, which widens the bright peak of the histogram.
         density = rng.normal(0, 4, particles.max() + 1).astype(np.float32)
         density[0] = 0
         image += density[particles]
     image = ndimage.gaussian_filter(image, blur, truncate=3)
+    if fringes:
+        # To first order, propagation adds the Laplacian of the projected density (transport of intensity).
+        image -= fringes * 4 * ndimage.gaussian_laplace(image, 1.0, truncate=3)
     image += _ring_pattern(data.shape, rings, rng)
     grain = rng.standard_normal(data.shape, dtype=np.float32)
     image += noise * (0.8 * grain + 1.4 * ndimage.gaussian_filter(grain, 0.8, truncate=3))
     grey = np.clip(np.rint(image), 0, 255).astype(np.uint8)
-    parameters = {"blur": blur, "noise": noise, "rings": rings, "seed": seed}
+    parameters = {
+        "blur": blur,
+        "noise": noise,
+        "rings": rings,
+        "fringes": fringes,
+        "levels": list(levels),
+        "seed": seed,
+    }
     step = {"operation": "simulate_scan", "engine": "native", "version": "simulated", "parameters": parameters}
     return record(with_data(phases, grey), step)
 
