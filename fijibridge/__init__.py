@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .fiji import MacroResult as MacroResult
     from .forest import Forest as Forest
     from .forest import load_forest as load_forest
+    from .forest import save_forest as save_forest
     from .forest import train as train
     from .io import read_volume as read_volume
     from .io import write_volume as write_volume
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "errors": ("FijibridgeError",),
     "fiji": ("Fiji", "MacroResult"),
-    "forest": ("Forest", "load_forest", "train"),
+    "forest": ("Forest", "load_forest", "save_forest", "train"),
     "io": ("read_volume", "write_volume"),
     "ops": ("automatic_threshold", "operations", "smooth", "threshold", "watershed"),
     "phantom": ("make_electrode",),

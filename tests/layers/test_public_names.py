@@ -10,7 +10,7 @@ import fijibridge as fb
 PUBLIC = [
     "Comparison", "Fiji", "FijibridgeError", "Forest", "MacroResult", "Volume", "VoxelSize", "__version__",
     "automatic_threshold", "compare", "load_forest", "make_electrode", "make_volume", "operations", "read_volume",
-    "same_grid", "smooth", "threshold", "train", "voxel_size", "watershed", "with_data", "write_volume",
+    "same_grid", "save_forest", "smooth", "threshold", "train", "voxel_size", "watershed", "with_data", "write_volume",
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from .errors import (
+from ..errors import (
     EngineFailedError,
     EngineMissingError,
     FijibridgeError,

@@ -1,10 +1,8 @@
-"""The command line: parse, call, print."""
+"""`fijibridge demo` and `fijibridge compare`."""
 
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,56 +11,23 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from . import __version__
-from ._terminal import exit_code, progress_bar, show_error
-from .errors import FijibridgeError, ParameterError
-from .io import read_volume
-from .study.compare import Comparison
-from .study.compare import compare as compare_methods
-from .study.demo import make_demo, write_demo
-from .study.output import records, write_comparison
-from .volume import Units, Volume, voxel_size, with_data
-
-app = typer.Typer(
-    name="fijibridge",
-    help="Segment FIB-SEM and X-ray CT stacks with Fiji/ImageJ and with a random forest, and compare the results.",
-    epilog="Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 an engine or setting is missing, 5 ImageJ failed, "
-    "6 cannot write.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the results; made where it is missing.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the rows as JSON on stdout, for other programs.")]
-Seed = Annotated[int, typer.Option(help="Of every random choice: the same seed gives the same bytes.")]
-VoxelSizeOption = Annotated[
-    str, typer.Option("--voxel-size", metavar="Z,Y,X", help="Voxel size, where the file does not say it.")
-]
-UnitsOption = Annotated[Units, typer.Option("--units", help="Unit of --voxel-size: nm or um.")]
+from ..study.compare import Comparison
+from ..study.compare import compare as compare_methods
+from ..study.demo import make_demo, write_demo
+from ..study.output import records, write_comparison
+from ._app import AsJson, OutFolder, Seed, Stack, UnitsOption, VoxelSizeOption, command_line
+from ._inputs import read_labels, read_stack
+from ._terminal import progress_bar
 
 
-def main() -> None:
-    """Run the command line; an error of ours becomes one sentence and an exit code."""
-    try:
-        app()
-    except FijibridgeError as error:
-        show_error(error)
-        sys.exit(exit_code(error))
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    app.command()(demo)
+    app.command()(compare)
 
 
-@app.callback(invoke_without_command=True)
-def _version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
-) -> None:
-    if version:
-        typer.echo(f"fijibridge {__version__}")
-        raise typer.Exit
-
-
-@app.command()
 def demo(
-    out: Out = Path("fijibridge-demo"),
+    out: OutFolder = Path("fijibridge-demo"),
     size: Annotated[int, typer.Option(help="Voxels along each edge of the simulated cathode.")] = 144,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -80,13 +45,12 @@ def demo(
     _finish(result, out, as_json)
 
 
-@app.command()
 def compare(
-    stack: Annotated[Path, typer.Argument(help="TIFF stack, OME-TIFF or folder of slices.")],
+    stack: Stack,
     labels: Annotated[
         Path, typer.Option(help="Painted labels: 1 = active material, 2 = pore + binder, 0 = unlabelled.")
     ],
-    out: Out,
+    out: OutFolder,
     truth: Annotated[Path | None, typer.Option(help="Labels of known truth, 0 = not known.")] = None,
     dataset: Annotated[str, typer.Option(help="Name for the tables; the stack's own if left out.")] = "",
     user: Annotated[str, typer.Option(help="Who painted the labels.")] = "A",
@@ -100,9 +64,9 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Segment a stack by threshold, watershed and forest, raw and filtered, and write a report that compares them."""
-    volume = _read_stack(stack, voxel_size_, units)
-    painted = _read_labels(labels, volume)
-    known = _read_labels(truth, volume) if truth else None
+    volume = read_stack(stack, voxel_size_, units)
+    painted = read_labels(labels, volume)
+    known = read_labels(truth, volume) if truth else None
     with progress_bar("start") as tell:
         result = compare_methods(
             volume,
@@ -117,39 +81,13 @@ def compare(
     _finish(result, out, as_json)
 
 
-def _read_stack(path: Path, spacing: str, units: Units) -> Volume:
-    if not spacing:
-        return read_volume(path)
-    parts = spacing.replace("x", ",").split(",")
-    try:
-        z, y, x = (float(part) for part in parts)
-    except ValueError:
-        raise ParameterError(
-            f"--voxel-size needs three numbers Z,Y,X, got {spacing!r}; write for instance 256,55,55"
-        ) from None
-    return read_volume(path, spacing=(z, y, x), units=units)
-
-
-def _read_labels(path: Path, volume: Volume) -> Volume:
-    """Read labels; a label file that carries no voxel size but has the stack's shape lies on the stack's grid."""
-    labels = read_volume(path)
-    if voxel_size(labels).units == "voxel" and labels.shape == volume.shape:
-        return with_data(volume, labels.data)
-    return labels
-
-
 def _finish(result: Comparison, out: Path, as_json: bool) -> None:
-    report = write_comparison(result, out, command=_command())
+    report = write_comparison(result, out, command=command_line())
     if as_json:
         typer.echo(json.dumps({"rows": list(records(result)), "report": str(report)}))
         return
     Console().print(_table(result))
     typer.echo(f"Report: {report.resolve()}")
-
-
-def _command() -> str:
-    """The command line that was given, with the program's name instead of its path."""
-    return shlex.join(["fijibridge", *sys.argv[1:]])
 
 
 def _table(result: Comparison) -> Table:
