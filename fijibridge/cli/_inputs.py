@@ -1,0 +1,30 @@
+"""Stacks and labels from the paths and options of a command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import ParameterError
+from ..io import read_volume
+from ..volume import Units, Volume, voxel_size, with_data
+
+
+def read_stack(path: Path, spacing: str, units: Units, *, mmap: bool = False) -> Volume:
+    """Read a stack; `spacing` ("Z,Y,X", "" for none) stands in for what the file says."""
+    if not spacing:
+        return read_volume(path, mmap=mmap)
+    try:
+        z, y, x = (float(part) for part in spacing.replace("x", ",").split(","))
+    except ValueError:
+        raise ParameterError(
+            f"--voxel-size needs three numbers Z,Y,X, got {spacing!r}; write for instance 256,55,55"
+        ) from None
+    return read_volume(path, spacing=(z, y, x), units=units, mmap=mmap)
+
+
+def read_labels(path: Path, volume: Volume) -> Volume:
+    """Read labels; a label file that carries no voxel size but has the stack's shape lies on the stack's grid."""
+    labels = read_volume(path)
+    if voxel_size(labels).units == "voxel" and labels.shape == volume.shape:
+        return with_data(volume, labels.data)
+    return labels
