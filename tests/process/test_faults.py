@@ -44,7 +44,7 @@ def alive(fiji):
         ("Throw Here", EngineFailedError, "thrown on purpose"),
         ("Throw Elsewhere", EngineFailedError, "thrown on purpose"),
         ("Say Error", EngineFailedError, "said on purpose"),
-        ("Show Dialog", EngineFailedError, "Headless"),
+        ("Show Dialog", EngineFailedError, "dialog or window"),
     ],
 )
 @pytest.mark.parametrize("way", ["macro", "command"])

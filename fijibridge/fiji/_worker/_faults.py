@@ -49,10 +49,10 @@ def from_exception(error: Any, message: str, line: int, out: str, err: str) -> F
     """Put a Java exception that came out of a macro or command into words."""
     headline = str(error).strip()
     words = _words(out, err) or _trace(error)
+    if any(word in (message or headline) for word in _DIALOGS):
+        return Fault("a dialog or window was asked for, which a headless ImageJ cannot show", words, line)
     if message:
         return Fault(message, words, line)
-    if any(word in headline for word in _DIALOGS):
-        return Fault("a dialog or window was asked for, which a headless ImageJ cannot show", _trace(error), line)
     if headline.endswith(_CANCELED):
         said = " ".join(out.split())[-_MOST_WORDS:]
         return Fault(said or "the macro was aborted", out, line)

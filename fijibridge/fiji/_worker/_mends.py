@@ -61,6 +61,11 @@ MENDS = (
         """,
         "before",
     ),
+    # There is no toolbar; macros choose a tool for the user who would go on by hand.
+    *(
+        Mend("ij.IJ", "setTool", signature, f"if (ij.gui.Toolbar.getInstance() == null) return{value};", "before")
+        for signature, value in (("(I)V", ""), ("(Ljava/lang/String;)Z", " true"))
+    ),
     # setBatchMode(false) closes what was opened in batch mode. Headless, all is batch mode; the volumes that came in
     # were there before it, and stay.
     Mend(

@@ -21,6 +21,7 @@ class KnownState:
         java("ij.Prefs").blackBackground = True  # a mask's True is white, as everywhere else in this package
         self._locale = java("java.util.Locale").getDefault()
         self._properties = java("java.lang.System").getProperties().clone()
+        _forget_plugins()
         java(STATE).rememberAll(java("java.lang.Class").forName("ij.IJ").getClassLoader())
 
     def restore(self) -> None:
@@ -33,6 +34,13 @@ class KnownState:
         _roi_manager.install()
         java("ij.process.ImageProcessor").setRandomSeed(0)
         keep_spare(images)
+
+
+def _forget_plugins() -> None:
+    """Let go of the loader of plugins, so that each job loads them anew, with nothing kept in their static fields."""
+    field = java("java.lang.Class").forName("ij.IJ").getDeclaredField("classLoader")
+    field.setAccessible(True)
+    field.set(None, None)
 
 
 def _close_images() -> list[Any]:
