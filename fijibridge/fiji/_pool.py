@@ -47,6 +47,8 @@ class Job:
         self.finish = finish
         self.timeout_s = timeout_s
         self.future: Future[Any] = Future()
+        # From here on only the pool ends it: asyncio would otherwise cancel it by itself, behind the pool's back.
+        self.future.set_running_or_notify_cancel()
         self.cancelled = False
         self.slot: _Slot | None = None
         self.sent = False
