@@ -1,4 +1,13 @@
-"""Random-forest pixel classification: features, training, prediction, the model file."""
+"""Random-forest pixel classification: features, training, prediction, the model file.
+
+What trains comes with scikit-learn, whose import takes longer than predicting a small volume: it is loaded when asked
+for, so that a program that only predicts starts at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .compute import compute_features
 from .export import export_onnx
@@ -6,8 +15,19 @@ from .features import FeatureSet
 from .file import load_forest, save_forest
 from .ilastik import IlastikProject, read_ilastik
 from .model import Forest
-from .training import Trainer, train
-from .validation import CrossValidation, Suggestion, cross_validate, suggest_features
+
+if TYPE_CHECKING:
+    from .training import Trainer, train
+    from .validation import CrossValidation, Suggestion, cross_validate, suggest_features
+
+_LATER = {
+    "Trainer": "training",
+    "train": "training",
+    "CrossValidation": "validation",
+    "Suggestion": "validation",
+    "cross_validate": "validation",
+    "suggest_features": "validation",
+}
 
 __all__ = [
     "CrossValidation",
@@ -25,3 +45,9 @@ __all__ = [
     "suggest_features",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_LATER[name]}", __name__), name)

@@ -167,7 +167,7 @@ def _choose(sums: NDArray[np.uint16], total: int, lead: int, out: Bytes) -> bool
         rest = np.int64(total)
         for k in range(1, classes):
             rest -= np.int64(sums[k * LANES + lane])
-        sums[lane] = np.uint16(max(rest, 0))
+        sums[lane] = np.uint16(rest if rest > 0 else 0)
     undecided = 0
     for lane in range(LANES):
         best, second, winner = np.int64(sums[lane]), np.int64(-1), 0
