@@ -25,7 +25,7 @@ import xarray as xr
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from .errors import EngineMissingError, ParameterError
-from .volume import Volume, check_volume, history, record
+from .volume import Step, Volume, check_volume, history, record
 
 Engine = Literal["native", "fiji"]
 P = ParamSpec("P")
@@ -92,7 +92,8 @@ class Operation(Generic[P]):
         if self._check is not None:
             self._check(volume, **parameters)
         result = entry.function(volume, **parameters)
-        return record(result, self._step(engine, entry, parameters), after=history(volume))
+        step = self._step(engine, entry, parameters) | _within(result, history(volume))
+        return record(result, step, after=history(volume))
 
     def validate(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Check parameters (any mapping, for instance from a recipe) and fill in the defaults.
@@ -111,6 +112,10 @@ class Operation(Generic[P]):
             name = ".".join(str(part) for part in first["loc"])
             raise ParameterError(f"{self.name}: {name} = {first['input']!r} will not do: {first['msg']}") from error
         return {name: getattr(model, name) for name in self.parameters.model_fields}
+
+    def engine_version(self, engine: str) -> str:
+        """Give the exact version of an engine, as it goes into the history; asking ``fiji`` starts an ImageJ."""
+        return self._entry(engine).version()
 
     def halo_of(self, **parameters: Any) -> int | None:
         """Give the halo in voxels for these parameters (defaults filled in), or None for "whole volume only"."""
@@ -176,6 +181,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     return str(value)
+
+
+def _within(result: Volume, past: tuple[Step, ...]) -> dict[str, Any]:
+    """Give what an engine recorded on its way, such as the shifts that it measured: part of its one step."""
+    steps = history(result)
+    inner = steps[len(past) :] if steps[: len(past)] == past else ()
+    return {"within": [dict(step) for step in inner]} if inner else {}
 
 
 def _own_version() -> str:

@@ -47,12 +47,13 @@ def test_an_operation_is_called_like_its_signature(scale: Operation[Any]) -> Non
 
 
 def test_the_history_gains_one_step_with_every_default(scale: Operation[Any]) -> None:
-    """What an engine recorded on its way inside does not count: one call is one step."""
+    """One call is one step; what an engine recorded on its way inside (measured shifts, say) stands within it."""
     step = {
         "operation": "scale",
         "engine": "native",
         "version": "test 7",
         "parameters": {"factor": 3.0, "mode": "up"},
+        "within": [{"operation": "inner"}],
     }
     assert history(scale(VOLUME, factor=3)) == ({"operation": "earlier"}, step)
 

@@ -1,0 +1,182 @@
+"""Run a recipe, one step after the other; what an earlier run finished is not done again.
+
+Each step's output is named by the hash of everything that made it: the input's voxels, the operations so far with
+their engines, engine versions and parameters, and the code. A step whose file is there is done; a step that changed
+gets another name and is done anew, with all behind it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from ..errors import FijibridgeError, VolumeError, WriteError
+from ..volume import Volume
+from ._keys import code_key, text_key, volume_key
+from ._recipe import Recipe, RecipeStep
+from ._store import StepFile, Store
+
+#: Is told what runs now and the share of the whole done.
+Report: TypeAlias = Callable[[str, float], None]
+#: Dtypes that a step's file can hold.
+_STORED = ("bool", "uint8", "uint16", "float32")
+#: Share of a step's time that is given to writing its output, for the progress bar.
+_WRITING = 0.1
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A step of a run: the name of its output, and whether an earlier run has done it."""
+
+    number: int
+    step: RecipeStep
+    #: Name of the output in the run's folder, without its ending.
+    name: str
+    done: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A step that is done; `output` is None where its file was cleaned away and nothing more is known of it."""
+
+    number: int
+    step: RecipeStep
+    name: str
+    #: Whether an earlier run did it.
+    reused: bool
+    output: StepFile | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of a recipe went through: the input, every step, and the volume that the last one made."""
+
+    recipe: Recipe
+    before: Volume
+    after: Volume
+    steps: tuple[Finished, ...]
+
+
+def plan(recipe: Recipe, volume: Volume, folder: Path, *, start: int | None = None) -> tuple[Planned, ...]:
+    """Say which steps are done and which are to do.
+
+    Parameters
+    ----------
+    recipe : what to do.
+    volume : the recipe's input, ``recipe.open()``.
+    folder : where an earlier run left its outputs, if one did.
+    start : from this step (counted from 1) on, all are to do.
+    """
+    names = _names(recipe, volume)
+    last = _last_done(Store(folder), names[: len(names) if start is None else start - 1])
+    return tuple(
+        Planned(number, step, name, number <= last)
+        for number, (step, name) in enumerate(zip(recipe.steps, names, strict=True), 1)
+    )
+
+
+def run_recipe(recipe: Recipe, folder: Path, *, start: int | None = None, progress: Report | None = None) -> Run:
+    """Run a recipe; finished steps of an earlier run are taken from `folder`.
+
+    Killed at any moment, it goes on at the step where it stopped when it is run again, and ends with the same voxels.
+    Several runs may share a folder.
+
+    Parameters
+    ----------
+    recipe : what to do.
+    folder : gets one TIFF for each step, named by its hash; older ones stay. Made where it is missing.
+    start : do this step (counted from 1) and all behind it anew.
+    progress : is told what runs now and the share of the whole done.
+
+    Returns
+    -------
+    Run; its volumes are mapped from their files.
+
+    Raises
+    ------
+    ReadError, VolumeError, WriteError : the input cannot be read or has a dtype that TIFF does not hold, or `folder`
+        cannot be written.
+    FijibridgeError : what the operations raise, with the step named; finished steps stay.
+    """
+    tell = progress or (lambda _text, _share: None)
+    tell("read the input", 0.0)
+    before = recipe.open()
+    _check_dtype(before)
+    _make(folder)
+    store = Store(folder)
+    store.sweep()
+    planned = plan(recipe, before, folder, start=start)
+    volume, finished = _resume(planned, store, before)
+    for entry in planned[len(finished) :]:
+        made = _do(entry, volume, store, _part(tell, entry, len(planned)))
+        finished.append(Finished(entry.number, entry.step, entry.name, False, made))
+        # What the next step gets is what a resumed run would read: the same bytes, whatever happens in between.
+        volume = store.read(made)
+    tell("done", 1.0)
+    return Run(recipe, before, volume, tuple(finished))
+
+
+def _names(recipe: Recipe, volume: Volume) -> list[str]:
+    key, names = volume_key(volume), []
+    for number, step in enumerate(recipe.steps, 1):
+        engine = step.operation.engine_version(step.engine)
+        key = text_key(key, code_key(), engine, json.dumps(step.describe(), sort_keys=True))
+        names.append(f"{number:02d}-{step.operation.name}-{key[:20]}")
+    return names
+
+
+def _last_done(store: Store, names: list[str]) -> int:
+    """Give the number of the last step whose output is there and whole; those before it are not needed any more."""
+    for number in range(len(names), 0, -1):
+        if store.find(names[number - 1]) is not None:
+            return number
+    return 0
+
+
+def _resume(planned: tuple[Planned, ...], store: Store, before: Volume) -> tuple[Volume, list[Finished]]:
+    """Give the volume to go on with and the steps that led to it."""
+    finished = [
+        Finished(entry.number, entry.step, entry.name, True, store.note(entry.name)) for entry in planned if entry.done
+    ]
+    last = finished[-1].output if finished else None
+    return (before if last is None else store.read(last)), finished
+
+
+def _do(entry: Planned, volume: Volume, store: Store, tell: Callable[[float], None]) -> StepFile:
+    tell(0.0)
+    began = time.perf_counter()
+    try:
+        made = entry.step.run(volume)
+    except FijibridgeError as error:
+        # The error keeps its kind, its detail and its exit code; only its sentence gains the place.
+        error.args = (f"step {entry.number}: {error}", *error.args[1:])
+        raise
+    return store.write(
+        entry.name, made, time.perf_counter() - began, lambda share: tell(1 - _WRITING + _WRITING * share)
+    )
+
+
+def _part(tell: Report, entry: Planned, count: int) -> Callable[[float], None]:
+    """Turn the share of one step into a share of the whole."""
+    text = f"{entry.number}/{count} {entry.step.operation.name} ({entry.step.engine})"
+    return lambda share: tell(text, (entry.number - 1 + share) / count)
+
+
+def _check_dtype(volume: Volume) -> None:
+    """Say at the start, not after an hour of aligning, that the first step's output could not be written."""
+    if str(volume.dtype) not in _STORED:
+        raise VolumeError(
+            f"the input holds {volume.dtype} and the outputs of steps hold uint8, uint16 or float32; "
+            "convert it first (in ImageJ: Image > Type)"
+        )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot make the folder {folder}: {error.strerror}; choose another with -o") from error
