@@ -77,7 +77,7 @@ class Curtains:
     def _tilt(self, streaks: Image) -> Image:
         if self._angle_deg == 0:
             return streaks.astype(np.float32)
-        shear = [[1.0, 0.0], [np.tan(np.deg2rad(self._angle_deg)), 1.0]]
+        shear = [[1.0, 0.0], [-np.tan(np.deg2rad(self._angle_deg)), 1.0]]
         return np.asarray(ndimage.affine_transform(streaks, shear, order=1, mode="grid-wrap"), np.float32)
 
 

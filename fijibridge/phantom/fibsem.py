@@ -35,7 +35,7 @@ class Defects:
     jumps, jump : how many sudden moves, and by how many pixels.
     trend : slow drift from the first slice to the last, pixels along y (0.3 of it, bent, along x).
     curtain : standard deviation of the milling streaks as a share of the grey level.
-    curtain_angle : degrees between the streaks and the y axis.
+    curtain_angle : degrees between the streaks and the y axis; positive: they run to the right on their way down.
     curtain_on : ``"gain"``: streaks multiply the grey level; ``"offset"``: they add the same everywhere.
     persistence : correlation of the streaks of neighbouring slices, 0..1.
     brightness : jitter, jumps and slopes of the brightness, as a share.

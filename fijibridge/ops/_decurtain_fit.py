@@ -1,0 +1,137 @@
+"""Fit the streaks of one slice: smooth along y, free along x, blind to edges of the sample.
+
+What is fitted is the difference of neighbouring columns. In it a streak is the same over many rows, while an edge of
+the sample takes few rows and stands out: a robust fit over strips of rows therefore follows the streak. Strips are
+tied to the next ones as tightly as the data allow, so that streaks may start and fade.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.linalg import solveh_banded
+
+Image = NDArray[np.float32]
+
+#: Rows of a strip, and the most strips of a slice (the cost of the solution grows with the square of their number).
+_STRIP, _MOST_STRIPS = 20, 64
+#: How tightly neighbouring strips are tied: their values, and their differences along x.
+_TIE, _TIE_SLOPE = 3.0, 10.0
+#: Pull to zero: lets go of what is wider along x than streaks are.
+_PULL = 0.0024
+#: In standard deviations of the difference of two pixels: residuals beyond count less (data), steps between strips
+#: beyond tie less, gradients beyond are edges of the sample.
+_CUT, _STEP, _EDGE = 6.0, 0.7, 0.5
+_EDGE_SIGMA = 1.5
+_ROUNDS = 3
+
+
+def strip_rows(rows: int) -> int:
+    """Give how many rows one strip has."""
+    return max(_STRIP, -(-rows // _MOST_STRIPS))
+
+
+def pixel_noise(image: Image) -> float:
+    """Give the standard deviation of the difference of two neighbouring pixels that is neither streak nor edge."""
+    across = np.diff(image[: image.shape[0] // 2 * 2 : 2], axis=1)
+    across = across - ndimage.uniform_filter1d(across, 8, axis=0)
+    spread = 1.48 * float(np.median(np.abs(across)))
+    # Images without noise must not make every difference an edge.
+    return max(spread, 0.004 * float(np.ptp(image)), 1e-6)
+
+
+def fit_streaks(image: Image, noise: float, *, gain: bool) -> tuple[Image, Image]:
+    """Give the streaks by strip (strips, columns) and what they are to be multiplied with at each pixel.
+
+    `gain` says that streaks grow with the brightness of what they run over.
+    """
+    rows, columns = image.shape
+    strip = strip_rows(rows)
+    count = max(2, rows // strip)
+    streaks = np.zeros((count, columns), np.float32)
+    loose = np.ones((count - 1, columns), np.float32)
+    factor = np.ones_like(image)
+    full = np.zeros_like(image)
+    for _ in range(_ROUNDS):
+        sample = ndimage.gaussian_filter(image - factor * full, _EDGE_SIGMA, truncate=2.5)
+        if gain:
+            factor = brightness_factor(sample)
+        weight, pull = _gather(image, sample, factor, streaks, (strip, (_CUT * noise) ** 2, _EDGE * noise))
+        streaks = _solve(weight, pull, loose)
+        loose = 1 / (1 + (np.diff(streaks, axis=0) / (_STEP * noise)) ** 2)
+        full = spread_strips(streaks, rows)
+    return streaks, factor
+
+
+def brightness_factor(sample: Image) -> Image:
+    """Give the brightness of each pixel as a share of the mean, within limits."""
+    return np.clip(sample / max(float(sample.mean()), 1e-6), 0.2, 4.0).astype(np.float32)
+
+
+def spread_strips(streaks: Image, rows: int) -> Image:
+    """Interpolate strips to all rows."""
+    strip = strip_rows(rows)
+    place = np.clip((np.arange(rows) - (strip - 1) / 2) / strip, 0, len(streaks) - 1)
+    below = np.minimum(place.astype(int), len(streaks) - 2)
+    share = (place - below).astype(np.float32)[:, None]
+    return np.asarray(streaks[below] * (1 - share) + streaks[below + 1] * share, np.float32)
+
+
+@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+def _gather(image, sample, factor, streaks, scales):  # type: ignore[no-untyped-def]
+    """Sum, over the rows of each strip, the weights and the weighted differences of neighbouring columns."""
+    strip, cut_squared, edge = scales
+    rows, columns = image.shape
+    count = streaks.shape[0]
+    weights = np.zeros((count, columns - 1), np.float32)
+    pulls = np.zeros((count, columns - 1), np.float32)
+    edge_power = 1.0 / edge**4
+    cut_power = 1.0 / cut_squared
+    for y in range(1, rows - 1):
+        b = min(y // strip, count - 1)
+        for x in range(columns - 1):
+            right = sample[y, x + 1] - sample[y, x]
+            down = 0.25 * (sample[y + 1, x] - sample[y - 1, x] + sample[y + 1, x + 1] - sample[y - 1, x + 1])
+            slope = right * right + down * down
+            scale = 0.5 * (factor[y, x] + factor[y, x + 1])
+            difference = image[y, x + 1] - image[y, x]
+            residual = difference - scale * (streaks[b, x + 1] - streaks[b, x])
+            trust = 1.0 / (1.0 + residual * residual * cut_power)
+            weight = trust * trust / (1.0 + slope * slope * edge_power)
+            weights[b, x] += weight * scale * scale
+            pulls[b, x] += weight * scale * difference
+    return weights, pulls
+
+
+def _solve(weight: Image, pull: Image, loose: Image) -> Image:
+    """Solve for all strips at once: a banded system, columns outside, strips inside."""
+    count, gaps = weight.shape
+    columns = gaps + 1
+    across, tie = weight.T, _TIE * loose.T
+    slope = 0.5 * _TIE_SLOPE * (loose[:, 1:] + loose[:, :-1]).T
+    band = np.zeros((count + 2, columns, count), np.float32)
+    band[0] = _PULL
+    band[0, :-1] += across
+    band[0, 1:] += across
+    band[0, :, :-1] += tie
+    band[0, :, 1:] += tie
+    for at in (np.s_[:-1, :-1], np.s_[1:, :-1], np.s_[:-1, 1:], np.s_[1:, 1:]):
+        band[0][at] += slope
+    band[1, :, :-1] = -tie
+    band[1, :-1, :-1] -= slope
+    band[1, 1:, :-1] -= slope
+    # With two strips, the diagonal neighbour "one column on, one strip back" lies where "one strip on" does.
+    band[count - 1, :-1, 1:] += slope
+    band[count, :-1] = -across
+    band[count, :-1, :-1] -= slope
+    band[count, :-1, 1:] -= slope
+    band[count + 1, :-1, :-1] += slope
+    right = np.zeros((columns, count), np.float32)
+    right[:-1] -= pull.T
+    right[1:] += pull.T
+    solved = solveh_banded(
+        band.reshape(count + 2, -1), right.ravel(), lower=True, check_finite=False, overwrite_ab=True, overwrite_b=True
+    )
+    return np.ascontiguousarray(solved.reshape(columns, count).T)

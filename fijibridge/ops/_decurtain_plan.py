@@ -1,0 +1,165 @@
+"""Look at a few slices and decide for the whole stack: are there streaks, at which angle, how strong, of which kind.
+
+The test is against directions in which no streak runs: the same fit on slices that are transposed or sheared by 45
+degrees finds what structure and noise alone would give. Only what goes beyond that is called a streak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+from ._decurtain_fit import Image, fit_streaks, pixel_noise, spread_strips, strip_rows
+
+#: Slices looked at.
+_LOOKED_AT = 8
+#: Ratio of streak energy to that of other directions: below the first nothing is removed, above the second all.
+_NONE, _ALL = 1.6, 3.0
+#: The same for each width of streak, once it is clear that there are streaks.
+_NONE_HERE, _ALL_HERE = 0.8, 1.3
+#: Widths of streaks (wavelengths in pixels) by which it is decided whether there are any.
+_WIDTHS = (4.0, 80.0)
+#: Logarithm of the height on bright ground against that on dark ground, summed over both fits.
+_TILT = -0.34
+_ANGLES = np.arange(-8.0, 8.01, 0.5)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be removed from every slice, and what was found on the slices looked at.
+
+    Attributes
+    ----------
+    strength : 0..1, share of the streaks that is removed (0 = there are none).
+    angle_deg : angle of the streaks to the y axis; positive: they run to the right on their way down.
+    kind : ``"gain"``: streaks grow with the brightness beneath; ``"offset"``: they do not.
+    noise : standard deviation of the difference of two pixels, grey levels.
+    removed : grey levels (root mean square) of the streaks that are removed.
+    structure_lost : grey levels (root mean square) that the same removal takes in directions without streaks.
+    gate : share removed at each frequency along x (0..0.5 cycles per pixel, evenly spaced).
+    """
+
+    strength: float
+    angle_deg: float
+    kind: Literal["gain", "offset"]
+    noise: float
+    removed: float
+    structure_lost: float
+    gate: NDArray[np.float64]
+
+
+def make_plan(
+    read: Callable[[int], Image], count: int, *, angle_deg: float | None, kind: Literal["auto", "gain", "offset"]
+) -> Plan:
+    """Decide from a few slices spread over the stack."""
+    looked_at = np.unique(np.linspace(0, count - 1, _LOOKED_AT + 2)[1:-1].round().astype(int))
+    slices = [read(int(z)) for z in looked_at]
+    noise = float(np.median([pixel_noise(image) for image in slices]))
+    angle = estimate_angle(slices, noise) if angle_deg is None else angle_deg
+    slices = [shear(image, angle) for image in slices]
+    chosen = _kind(slices, noise) if kind == "auto" else kind
+    found = _spectrum([fit_streaks(image, noise, gain=chosen == "gain")[0] for image in slices])
+    other = _elsewhere(slices, noise, chosen == "gain")
+    strength = _strength(found, other)
+    gate = strength * np.clip((found / other - _NONE_HERE) / (_ALL_HERE - _NONE_HERE), 0, 1)
+    removed, lost = (float(np.sqrt(np.mean(power * gate**2))) for power in (found, other))
+    return Plan(strength, float(angle), chosen, noise, removed, lost, gate)
+
+
+def shear(image: Image, angle_deg: float, *, back: bool = False) -> Image:
+    """Move each row by whole pixels so that streaks at this angle become upright; `back` undoes it exactly."""
+    if angle_deg == 0:
+        return image
+    rows, columns = image.shape
+    by = np.rint(np.tan(np.deg2rad(angle_deg)) * (np.arange(rows) - rows / 2)).astype(int)
+    from_where = (np.arange(columns)[None] + (-by if back else by)[:, None]) % columns
+    return np.take_along_axis(image, from_where, axis=1)
+
+
+def estimate_angle(slices: list[Image], noise: float) -> float:
+    """Find the angle at which long strips of rows agree best on the differences between columns (0 if none does)."""
+    flat = []
+    for image in slices[::3]:
+        across = np.diff(image, axis=1, append=image[:, -1:])
+        flat.append(np.clip(across, -3 * noise, 3 * noise))
+    energy = np.array([sum(_agreement(shear(each, float(angle))) for each in flat) for angle in _ANGLES])
+    best = int(energy.argmax())
+    if energy[best] < 1.3 * np.median(energy) or best in (0, len(_ANGLES) - 1):
+        return 0.0
+    left, middle, right = energy[best - 1 : best + 2]
+    offset = 0.5 * (left - right) / (left - 2 * middle + right)
+    angle = float(_ANGLES[best] + offset * (_ANGLES[1] - _ANGLES[0]))
+    # Half a pixel over a strip cannot be seen: call it upright.
+    return 0.0 if abs(np.tan(np.deg2rad(angle))) * strip_rows(slices[0].shape[0]) < 0.15 else round(angle, 2)
+
+
+def _agreement(across: Image) -> float:
+    rows = min(64, across.shape[0])
+    strips = across[: across.shape[0] // rows * rows].reshape(-1, rows, across.shape[1]).mean(axis=1)
+    return float(np.mean(strips**2))
+
+
+def _kind(slices: list[Image], noise: float) -> Literal["gain", "offset"]:
+    """Fit both kinds and see whether streaks come out higher on bright ground than the fit said, or lower.
+
+    Streaks of an offset fitted as gain come out too low there by far; streaks of gain fitted as offset a little too
+    high, since each strip finds its own height. The limit lies between the two.
+    """
+    tilt = sum(_tilt(slices[::2], noise, gain=gain) for gain in (False, True))
+    return "gain" if tilt > _TILT else "offset"
+
+
+def _tilt(slices: list[Image], noise: float, *, gain: bool) -> float:
+    heights = np.zeros((2, 2))
+    for image in slices:
+        strips, factor = fit_streaks(image, noise, gain=gain)
+        streaks = factor * spread_strips(strips, image.shape[0])
+        sample = ndimage.gaussian_filter(image - streaks, 3.0)
+        detail, streaks = image - sample, streaks - ndimage.gaussian_filter(streaks, 3.0)
+        calm = ndimage.gaussian_gradient_magnitude(sample, 2.0)
+        flat = calm <= np.quantile(calm, 0.6)
+        low, high = np.quantile(sample[flat], (0.3, 0.7))
+        for k, part in enumerate((flat & (sample <= low), flat & (sample >= high))):
+            heights[k] += (streaks[part] @ detail[part], streaks[part] @ streaks[part])
+    dark, bright = heights[:, 0] / np.maximum(heights[:, 1], 1e-9)
+    return float(np.log(max(bright, 1e-6) / max(dark, 1e-6)))
+
+
+def _elsewhere(slices: list[Image], noise: float, gain: bool) -> NDArray[np.float64]:
+    """Give the spectrum that the same fit finds where no streaks run, the middle of three directions."""
+    every = slices[::2]
+    turns: tuple[Callable[[Image], Image], ...] = (
+        lambda image: np.ascontiguousarray(image.T),
+        lambda image: shear(image, 45.0),
+        lambda image: shear(image, -45.0),
+    )
+    size = slices[0].shape[1]
+    spectra = [
+        _spectrum([fit_streaks(turn(image), noise, gain=gain)[0] for image in every[k % 2 :: 2] or every], size)
+        for k, turn in enumerate(turns)
+    ]
+    return np.asarray(np.median(spectra, axis=0))
+
+
+def _spectrum(streaks: list[Image], size: int | None = None) -> NDArray[np.float64]:
+    """Give the mean power per frequency along x, smoothed over a third of an octave to each side."""
+    columns = streaks[0].shape[1]
+    power = np.mean([np.mean(np.abs(fft.rfft(each, axis=1)) ** 2, axis=0) / columns for each in streaks], axis=0)
+    wanted = (size or columns) // 2 + 1
+    power = np.interp(np.linspace(0, 1, wanted), np.linspace(0, 1, len(power)), power)
+    sums = np.concatenate([[0.0], np.cumsum(power)])
+    index = np.arange(wanted)
+    low, high = (index * 0.75).astype(int), np.minimum((index * 1.33).astype(int) + 2, wanted)
+    return np.asarray((sums[high] - sums[low]) / (high - low)) + 1e-12
+
+
+def _strength(found: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    frequency = np.linspace(0, 0.5, len(found))
+    chosen = (frequency > 1 / _WIDTHS[1]) & (frequency < 1 / _WIDTHS[0])
+    ratio = float(found[chosen].sum() / other[chosen].sum())
+    return float(np.clip((ratio - _NONE) / (_ALL - _NONE), 0, 1))
