@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from .forest import train as train
     from .io import read_volume as read_volume
     from .io import write_volume as write_volume
+    from .ops import align as align
+    from .ops import apply_shifts as apply_shifts
     from .ops import automatic_threshold as automatic_threshold
+    from .ops import decurtain as decurtain
+    from .ops import estimate_shifts as estimate_shifts
     from .ops import operations as operations
     from .ops import smooth as smooth
     from .ops import threshold as threshold
@@ -41,7 +45,17 @@ _HOMES = {
     "fiji": ("Fiji", "MacroResult"),
     "forest": ("Forest", "load_forest", "save_forest", "train"),
     "io": ("read_volume", "write_volume"),
-    "ops": ("automatic_threshold", "operations", "smooth", "threshold", "watershed"),
+    "ops": (
+        "align",
+        "apply_shifts",
+        "automatic_threshold",
+        "decurtain",
+        "estimate_shifts",
+        "operations",
+        "smooth",
+        "threshold",
+        "watershed",
+    ),
     "phantom": ("make_electrode",),
     "study.compare": ("Comparison", "compare"),
     "volume": ("Volume", "VoxelSize", "make_volume", "same_grid", "voxel_size", "with_data"),

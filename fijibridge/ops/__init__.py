@@ -1,10 +1,24 @@
-"""The operations, each on two engines: ``native`` (NumPy, SciPy, scikit-image) and ``fiji`` (ImageJ itself)."""
+"""The operations; an engine is ``native`` (NumPy, SciPy, numba, scikit-image) or ``fiji`` (ImageJ itself)."""
 
 from __future__ import annotations
 
 from ..operation import operations
+from ._align import align, apply_shifts, estimate_shifts
+from ._decurtain import decurtain
 from ._smooth import smooth
 from ._threshold import AutoMethod, Method, automatic_threshold, threshold
 from ._watershed import watershed
 
-__all__ = ["AutoMethod", "Method", "automatic_threshold", "operations", "smooth", "threshold", "watershed"]
+__all__ = [
+    "AutoMethod",
+    "Method",
+    "align",
+    "apply_shifts",
+    "automatic_threshold",
+    "decurtain",
+    "estimate_shifts",
+    "operations",
+    "smooth",
+    "threshold",
+    "watershed",
+]
