@@ -9,19 +9,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from .._report.planes import add_scale_bar, draw_orthoslices, show_grey
 from ..assess import difference_map
-from ..volume import Volume, voxel_size
+from ..volume import voxel_size
 from .compare import Comparison, Row
 
 #: Widest window, in voxels, of the pictures that show single voxels.
 _CLOSE_UP = 220
 #: Colours for classes that stay apart for colour-blind readers (Wong 2011, Nature Methods 8, 441).
 _CLASS_COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#f0e442", "#56b4e9")
-#: A stack of fewer slices has no xz and yz planes worth a look.
-_FLAT = 8
 _RAW, _FILTERED = "#7f8ea3", "#1f5fa8"
 #: -1, 0, 1 of an image subtraction.
 _DIFFERENCE = ListedColormap(["#0072b2", "#f4f4f4", "#d55e00"])
@@ -40,61 +38,8 @@ def shown_slice(comparison: Comparison) -> int:
 
 def orthoslices(comparison: Comparison) -> Figure:
     """Show xy, xz and yz through the middle of the raw and the filtered volume, with scale bars."""
-    z, (_, y, x) = shown_slice(comparison), (n // 2 for n in comparison.volume.shape)
-    planes = [("xy", np.s_[z]), ("xz", np.s_[:, y]), ("yz", np.s_[:, :, x])]
-    if comparison.volume.shape[0] < _FLAT:
-        planes = planes[:1]
-    figure = Figure(figsize=(3.4 * max(len(planes), 2), 3.6 if len(planes) == 1 else 7.0), layout="constrained")
-    axes = iter(figure.subplots(*((1, 2) if len(planes) == 1 else (2, 3))).ravel())
-    for name, volume in (("raw", comparison.volume), ("filtered", comparison.filtered)):
-        for plane, index in planes:
-            axis = next(axes)
-            # A yz plane is shown with z across, as ImageJ's orthogonal views do, so that it lines up with xy.
-            show_grey(axis, volume, index, plane, turned=plane == "yz")
-            axis.set_title(f"{name}, {plane}", fontsize=9)
-    return figure
-
-
-def show_grey(axis: Axes, volume: Volume, index: Any, plane: str, *, turned: bool = False) -> None:
-    """Draw one plane of a grey volume with a scale bar; `plane` names the axes across and down, such as ``"xz"``."""
-    image = np.asarray(volume.data[index])
-    image, plane = (image.T, plane[::-1]) if turned else (image, plane)
-    size = voxel_size(volume)
-    across, down = getattr(size, plane[0]), getattr(size, plane[1])
-    low, high = np.percentile(image, (0.5, 99.5))
-    axis.imshow(
-        image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), aspect=down / across, interpolation="antialiased"
-    )
-    axis.set_axis_off()
-    add_scale_bar(axis, image.shape[1], across, size.units)
-
-
-def add_scale_bar(axis: Axes, width: int, voxel: float, units: str) -> None:
-    """Draw a bar of a round length, about a quarter of the picture wide, with its length in words."""
-    length = round_length(width * voxel / 4)
-    voxels = length / voxel
-    bottom, top = axis.get_ylim()
-    height = abs(bottom - top)
-    y = max(bottom, top) - 0.05 * height
-    axis.add_patch(
-        Rectangle((0.03 * width, y - 0.015 * height), voxels, 0.015 * height, color="white", ec="black", lw=0.4)
-    )
-    axis.text(
-        0.03 * width + voxels / 2, y - 0.03 * height, _length_text(length, units), color="white", fontsize=8,
-        ha="center", va="bottom", bbox={"facecolor": "black", "alpha": 0.45, "pad": 1, "lw": 0},
-    )  # fmt: skip
-
-
-def round_length(length: float) -> float:
-    """Give the largest of 1, 2, 5 times a power of ten that is not longer than `length`."""
-    power = 10.0 ** np.floor(np.log10(length))
-    return float(max(step for step in (power, 2 * power, 5 * power) if step <= length * (1 + 1e-9)))
-
-
-def _length_text(length: float, units: str) -> str:
-    if units == "nm" and length >= 1000:
-        return f"{length / 1000:g} µm"
-    return f"{length:g} {'µm' if units == 'um' else 'nm' if units == 'nm' else 'voxels'}"
+    rows = [("raw", comparison.volume), ("filtered", comparison.filtered)]
+    return draw_orthoslices(rows, z=[shown_slice(comparison)] * 2)
 
 
 def overlay_classes(axis: Axes, labels: NDArray[np.integer], classes: list[int], *, alpha: float) -> None:

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import json
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-from matplotlib.figure import Figure
-
+from .._report.page import Picture, describe_steps, embed, load_template
 from ..volume import describe_grid, history
 from . import figures
 from .compare import Comparison, Row
 from .findings import findings
-
-
-class Picture(NamedTuple):
-    """A figure of the report with the words beneath it."""
-
-    title: str
-    caption: str
-    image: Markup
 
 
 def render_report(comparison: Comparison, *, command: str, versions: Mapping[str, str]) -> str:
@@ -39,11 +24,8 @@ def render_report(comparison: Comparison, *, command: str, versions: Mapping[str
     -------
     HTML text that needs no other file and no network.
     """
-    environment = Environment(
-        loader=PackageLoader("fijibridge.study", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= {"percent": _percent, "signed": _signed}
-    return environment.get_template("report.html.j2").render(
+    template = load_template("fijibridge.study", "report.html.j2", percent=_percent, signed=_signed)
+    return template.render(
         comparison=comparison,
         grid=describe_grid(comparison.volume),
         classes=sorted(comparison.classes),
@@ -51,7 +33,9 @@ def render_report(comparison: Comparison, *, command: str, versions: Mapping[str
         best=_best(comparison),
         findings=findings(comparison),
         pictures=_pictures(comparison),
-        settings=[(row.title, _settings(comparison, row.key)) for row in comparison.rows],
+        settings=[
+            (row.title, describe_steps(history(comparison.segmentations[row.key].labels))) for row in comparison.rows
+        ],
         command=command,
         versions=versions,
     )
@@ -77,14 +61,7 @@ def _pictures(comparison: Comparison) -> list[Picture]:
         ("Disagreement", "Share of voxels, in %, to which two segmentations give different labels.",
          figures.disagreement_matrix(comparison)),
     ]  # fmt: skip
-    return [Picture(title, caption, _embed(figure, title)) for title, caption, figure in drawn]
-
-
-def _embed(figure: Figure, title: str) -> Markup:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(title, encoded)
+    return [Picture(title, caption, embed(figure, title)) for title, caption, figure in drawn]
 
 
 def _best(comparison: Comparison) -> str:
@@ -96,16 +73,6 @@ def _best(comparison: Comparison) -> str:
 def _mean_iou(row: Row) -> float:
     overlaps = [] if row.agreement is None else list(row.agreement.iou.values())
     return sum(overlaps) / max(len(overlaps), 1)
-
-
-def _settings(comparison: Comparison, key: str) -> str:
-    steps = history(comparison.segmentations[key].labels)
-    lines = []
-    for step in steps:
-        rest = {name: value for name, value in step.items() if name not in ("operation", "engine", "version")}
-        made = ", ".join(str(step[name]) for name in ("engine", "version") if name in step)
-        lines.append(f"{step.get('operation', '?')} [{made}] {json.dumps(rest.get('parameters', rest))}")
-    return "\n".join(lines)
 
 
 def _percent(value: float) -> str:
