@@ -1,7 +1,7 @@
-"""The one piece of Java of this package: a class that remembers and restores static fields, at Java's own speed.
+"""The one Java class of this package: it remembers and restores static fields, and makes a ROI manager without a window.
 
 It is written as methods, not as a file, because the compiler at hand (javassist, which the ij1-patcher brings) compiles
-methods. Through reflection from Python the same work takes a hundred times as long.
+methods. From Python, through reflection, the same work takes a hundred times as long.
 """
 
 from __future__ import annotations
@@ -82,6 +82,47 @@ _METHODS = (
             ((java.lang.reflect.Field) fields.get(i)).set(null, values.get(i));
         for (int i = 0; i < contents.size(); i++)
             refill(contents.get(i), copies.get(i));
+    }
+    """,
+    # The ROI manager is a window and keeps the list of ROIs in it; a headless Java refuses to construct one. Its list
+    # works without ever being shown, so the object is made without its constructor, and given what the list needs.
+    """
+    private static Object bare(Class type) throws Exception {
+        java.lang.reflect.Field field = Class.forName("sun.misc.Unsafe").getDeclaredField("theUnsafe");
+        field.setAccessible(true);
+        return ((sun.misc.Unsafe) field.get(null)).allocateInstance(type);
+    }
+    """,
+    """
+    private static void set(Object manager, String name, Object value) throws Exception {
+        java.lang.reflect.Field field = ij.plugin.frame.RoiManager.class.getDeclaredField(name);
+        field.setAccessible(true);
+        field.set(manager, value);
+    }
+    """,
+    """
+    public static ij.plugin.frame.RoiManager makeManager() throws Exception {
+        Object manager = bare(ij.plugin.frame.RoiManager.class);
+        javax.swing.DefaultListModel model = new javax.swing.DefaultListModel();
+        set(manager, "listModel", model);
+        set(manager, "list", new javax.swing.JList(model));
+        set(manager, "rois", new java.util.ArrayList());
+        set(manager, "showAllCheckbox", bare(java.awt.Checkbox.class));
+        set(manager, "labelsCheckbox", bare(java.awt.Checkbox.class));
+        set(manager, "defaultLineWidth", Integer.valueOf(1));
+        set(manager, "translateX", Double.valueOf(10.0));
+        set(manager, "translateY", Double.valueOf(10.0));
+        String[] on = { "firstTime", "recordShowAll", "multiCropShow" };
+        for (int i = 0; i < on.length; i++) set(manager, on[i], Boolean.TRUE);
+        set(null, "instance", manager);
+        return (ij.plugin.frame.RoiManager) manager;
+    }
+    """,
+    """
+    public static ij.plugin.frame.RoiManager madeManager() throws Exception {
+        java.lang.reflect.Field field = ij.plugin.frame.RoiManager.class.getDeclaredField("instance");
+        field.setAccessible(true);
+        return (ij.plugin.frame.RoiManager) field.get(null);
     }
     """,
     """

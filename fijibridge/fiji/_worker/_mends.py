@@ -43,7 +43,17 @@ MENDS = (
         """,
         "after",
     ),
-    # The ROI manager has no window here (see _roi_manager.py), and is open from the start.
+    # The ROI manager has no window here, and counts as open: it is made when somebody asks for it.
+    *(
+        Mend(
+            "ij.plugin.frame.RoiManager",
+            name,
+            "()Lij/plugin/frame/RoiManager;",
+            "if (instance == null) fijibridge.State.makeManager();",
+            "before",
+        )
+        for name in ("getRoiManager", "getInstance", "getRawInstance")
+    ),
     Mend(
         "ij.WindowManager",
         "getFrame",

@@ -17,7 +17,8 @@ from ._planes import keep_spare
 class KnownState:
     """ImageJ's state as it was when this was made."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
         java("ij.Prefs").blackBackground = True  # a mask's True is white, as everywhere else in this package
         self._locale = java("java.util.Locale").getDefault()
         self._properties = java("java.lang.System").getProperties().clone()
@@ -31,7 +32,8 @@ class KnownState:
         java("java.util.Locale").setDefault(self._locale)
         java(STATE).restore()
         _fresh_table()
-        _roi_manager.install()
+        if self._kind == "imagej2":
+            _roi_manager.install()
         java("ij.process.ImageProcessor").setRandomSeed(0)
         keep_spare(images)
 

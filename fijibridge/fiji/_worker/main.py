@@ -66,7 +66,7 @@ def _serve(channel: Channel, jobs: queue.SimpleQueue[tuple[dict[str, Any], tuple
     from ._state import KnownState
     from ._threads import Threads
 
-    state = KnownState()
+    state = KnownState(started.kind)
     state.restore()
     _pulse.start(pulse)
     channel.send({"event": "ready", "kind": started.kind, "version": started.version, "java": started.java})
