@@ -13,6 +13,7 @@ from ..errors import LabelsError
 from ..volume import Volume, check_volume, record, with_data
 
 _STROKE = 24  # voxels that one stroke runs for at most
+_TO_MISTAKES = 2 / 3  # share of the strokes that begin where the current segmentation looks wrong
 
 
 def paint_labels(
@@ -62,16 +63,27 @@ def _paint_slice(
     for value in classes:
         allowed = truth == value
         goal = min(int(coverage * truth.size / len(classes)), int(allowed.sum()))
-        labels[_paint_class(allowed, goal, brush, rng)] = value
+        labels[paint_class(allowed, goal, brush, rng)] = value
     return labels
 
 
-def _paint_class(allowed: NDArray[np.bool_], goal: int, brush: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Paint `goal` voxels of one class in strokes; the last stroke stops where the goal is reached."""
+def paint_class(
+    allowed: NDArray[np.bool_],
+    goal: int,
+    brush: int,
+    rng: np.random.Generator,
+    *,
+    first: NDArray[np.bool_] | None = None,
+) -> NDArray[np.bool_]:
+    """Paint `goal` voxels of one class in strokes; the last stroke stops where the goal is reached.
+
+    Strokes begin anywhere that is allowed; two in three of them in `first`, as long as that has unpainted voxels.
+    """
     painted = np.zeros_like(allowed)
     missing = goal
     while missing > 0:
-        free = np.flatnonzero(allowed & ~painted)
+        urgent = allowed & ~painted & first if first is not None and rng.random() < _TO_MISTAKES else None
+        free = np.flatnonzero(urgent if urgent is not None and urgent.any() else allowed & ~painted)
         start = np.unravel_index(rng.choice(free), allowed.shape)
         fresh = np.flatnonzero(_stroke(allowed.shape, start, brush, rng) & allowed & ~painted)[:missing]
         painted.ravel()[fresh] = True

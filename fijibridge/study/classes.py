@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from skimage.filters import threshold_multiotsu
 
 from ..errors import LabelsError
@@ -56,16 +55,22 @@ def multi_otsu(volume: Volume, count: int) -> tuple[float, ...]:
 
 def windows(volume: Volume, thresholds: tuple[float, ...], method: str) -> tuple[Window, ...]:
     """Give the grey window around each threshold that the watershed `method` ("gWS" or "cWS") leaves without a seed."""
-    grey = np.asarray(volume.data)
-    means = _range_means(grey, thresholds)
+    means = range_means(volume, thresholds)
     share = WINDOW_SHARE[method]
     return tuple(
-        Window(low=value - share * (value - dark), high=value + share * (bright - value))
+        window_around(value, dark, bright, share)
         for value, dark, bright in zip(thresholds, means[:-1], means[1:], strict=True)
     )
 
 
-def _range_means(grey: NDArray[Any], thresholds: tuple[float, ...]) -> list[float]:
+def window_around(threshold: float, dark: float, bright: float, share: float) -> Window:
+    """Leave `share` of the way from the threshold to the mean grey level of either side without a seed."""
+    return Window(low=threshold - share * (threshold - dark), high=threshold + share * (bright - threshold))
+
+
+def range_means(volume: Volume, thresholds: tuple[float, ...]) -> list[float]:
+    """Give the mean grey level of each range between the thresholds, from the darkest to the brightest."""
+    grey = np.asarray(volume.data)
     edges = [-np.inf, *thresholds, np.inf]
     means = []
     for low, high in pairwise(edges):

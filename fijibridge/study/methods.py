@@ -82,15 +82,15 @@ def segment(
     thresholds = _thresholds(volume, len(classes) - 1)
     if method.name == "otsu":
         masks = [ops.threshold(volume, method="fixed", value=value, engine=method.engine) for value in thresholds]
-        return Segmentation(_labels_from_masks(masks, classes), thresholds)
+        return Segmentation(labels_from_masks(masks, classes), thresholds)
     around = windows(volume, thresholds, method.name)
     masks = [_flood(volume, window, method.engine, slicewise) for window in around]
-    return Segmentation(_labels_from_masks(masks, classes), thresholds, around)
+    return Segmentation(labels_from_masks(masks, classes), thresholds, around)
 
 
 def _otsu(volume: Volume, engine: Engine, classes: Sequence[int]) -> Segmentation:
     mask = ops.threshold(volume, method="otsu", engine=engine)
-    return Segmentation(_labels_from_masks([mask], classes), _thresholds(volume, 1))
+    return Segmentation(labels_from_masks([mask], classes), _thresholds(volume, 1))
 
 
 def _thresholds(volume: Volume, count: int) -> tuple[float, ...]:
@@ -103,7 +103,7 @@ def _flood(volume: Volume, window: Window, engine: Engine, slicewise: bool) -> V
     )
 
 
-def _labels_from_masks(masks: Sequence[Volume], classes: Sequence[int]) -> Volume:
+def labels_from_masks(masks: Sequence[Volume], classes: Sequence[int]) -> Volume:
     """Count in how many masks ("brighter than threshold k") a voxel lies: that is its place from dark to bright."""
     place = np.sum([np.asarray(mask.data) for mask in masks], axis=0, dtype=np.intp)
     lookup = np.asarray(classes, dtype=np.uint8)

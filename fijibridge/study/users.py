@@ -1,0 +1,102 @@
+"""Real users: what they painted, from the programs they painted in, and the grey levels they chose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import LabelsError, ReadError
+from ..io import read_volume
+from ..volume import Volume, with_data
+from ._ilastik import read_ilastik
+from ._labkit import read_labkit
+from ._rois import read_rois
+from .classes import Window
+from .config import UserConfig
+from .matrix import Bench, Threshold, seed_slices, segment_by_choices, segment_by_labels, segment_by_windows
+from .methods import Segmentation
+from .people import Choices
+
+_READERS = {".zip": read_rois, ".roi": read_rois, ".ilp": read_ilastik, ".labeling": read_labkit}
+_IMAGES = (".tif", ".tiff")
+
+
+def read_labels(path: Path, volume: Volume) -> Volume:
+    """Read what someone painted on a volume.
+
+    Parameters
+    ----------
+    path : ImageJ ROIs (``.roi``, or a ``.zip`` from the ROI Manager; the class is the ROI's group, or is read off its
+        name: ``1``, ``class 2``, ``AM``, ``pore`` ...), a label TIFF, an ilastik project (``.ilp``), a Labkit labeling
+        (``.labeling``).
+    volume : the grey volume that was painted on.
+
+    Returns
+    -------
+    uint8 label Volume on the grid of `volume`, 0 = unlabelled.
+
+    Raises
+    ------
+    ReadError : a file of another kind, or a broken one.
+    LabelsError : labels that do not fit the volume, or no label at all.
+    """
+    kind = path.suffix.lower()
+    if kind not in (*_READERS, *_IMAGES):
+        raise ReadError(f"cannot read labels from {path}; use .tif, .roi, RoiSet .zip, .ilp or .labeling")
+    if not path.is_file():
+        raise ReadError(f"there is no label file {path}; check its name")
+    shape = (volume.shape[0], volume.shape[1], volume.shape[2])
+    painted = _image(path, shape) if kind in _IMAGES else _READERS[kind](path, shape)
+    if not painted.any():
+        raise LabelsError(f"{path} holds no label; paint class 1 = active material and 2 = pore + carbon-binder")
+    return with_data(volume, painted)
+
+
+def find_labels(folder: Path, dataset: str, method: str) -> Path | None:
+    """Find what a user painted for a method: ``folder/DATASET/METHOD.*``, or ``folder/DATASET.*`` for ``forest``."""
+    stem = folder / dataset if method == "forest" else folder / dataset / method
+    ending = next((e for e in (*_READERS, *_IMAGES) if stem.with_name(stem.name + e).is_file()), None)
+    return None if ending is None else stem.with_name(stem.name + ending)
+
+
+def segment_by_user(bench: Bench, method: str, user: UserConfig, dataset: str) -> Segmentation | None:
+    """Segment as a real user did, by their labels or their grey levels; None where they left neither."""
+    if method == "forest" or method.startswith("MLX"):
+        path = None if user.labels is None else find_labels(user.labels, dataset, method)
+        return None if path is None else segment_by_labels(bench, read_labels(path, bench.volume))
+    chosen = user.choices.get(dataset, {})
+    needed = {"gWS": "gWS", "cWS": "cWS", "ML1": "cWS", "ML3": "cWS"}.get(method, "S2")
+    # ML2 asks for a threshold of its own on each of six slices, which one window cannot say.
+    if needed not in chosen or method == "ML2":
+        return None
+    if method in ("ML1", "ML3"):
+        window = _window(chosen["cWS"])
+        slices = seed_slices(method, bench.volume.shape[0])
+        return segment_by_windows(bench, method, dict.fromkeys(slices, window))
+    choices = Choices(
+        float(np.ravel(chosen.get("S2", 0.0))[0]), _window(chosen.get("gWS", 0.0)), _window(chosen.get("cWS", 0.0))
+    )
+    if method in (*get_args(Threshold), "gWS", "cWS"):
+        return segment_by_choices(bench, method, choices)
+    return None
+
+
+def _window(levels: float | list[float]) -> Window:
+    low, high = np.resize(np.ravel(levels), 2).tolist()
+    return Window(float(low), float(high))
+
+
+def _image(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    labels = read_volume(path)
+    if labels.dtype.kind not in "ui" or labels.shape != shape:
+        raise LabelsError(
+            f"{path} must hold integer labels of shape {shape}, got {labels.dtype} of {labels.shape}; "
+            "save the labels of this very stack"
+        )
+    data = np.asarray(labels.data)
+    if data.max() > 255 or data.min() < 0:
+        raise LabelsError(f"labels lie in 0..255, {path} goes from {data.min()} to {data.max()}; number them from 1")
+    return data.astype(np.uint8)
