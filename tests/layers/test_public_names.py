@@ -9,8 +9,9 @@ import fijibridge as fb
 
 PUBLIC = [
     "Comparison", "Fiji", "FijibridgeError", "Forest", "MacroResult", "Volume", "VoxelSize", "__version__", "align",
-    "apply_shifts", "automatic_threshold", "compare", "decurtain", "estimate_shifts", "load_forest", "make_electrode", "make_volume", "operations", "read_volume",
-    "same_grid", "save_forest", "smooth", "threshold", "train", "voxel_size", "watershed", "with_data", "write_volume",
+    "apply_shifts", "automatic_threshold", "compare", "decurtain", "estimate_shifts", "load_forest", "make_electrode",
+    "make_volume", "operations", "read_volume", "same_grid", "save_forest", "smooth", "threshold", "train",
+    "voxel_size", "watershed", "with_data", "write_volume",
 ]  # fmt: skip
 
 
