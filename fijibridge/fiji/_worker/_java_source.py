@@ -1,4 +1,4 @@
-"""The one Java class of this package: it remembers and restores static fields, and makes a ROI manager without a window.
+"""The one Java class of this package: it remembers and restores static fields, and makes a windowless ROI manager.
 
 It is written as methods, not as a file, because the compiler at hand (javassist, which the ij1-patcher brings) compiles
 methods. From Python, through reflection, the same work takes a hundred times as long.
