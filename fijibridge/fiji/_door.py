@@ -18,12 +18,11 @@ from ..errors import EngineFailedError, EngineMissingError, ParameterError
 from ..settings import Settings, load_settings
 from ..volume import Step, Volume, record
 from . import _launch
+from ._macro_files import read_macro
 from ._options import command_options, macro_argument
 from ._pool import Job, Pool
 from ._process import Reply
 from ._volumes import Shipment, pack, unpack
-
-_MACROS = (Path(__file__).resolve().parents[1] / "macros", Path(__file__).resolve().parents[2] / "macros")
 
 
 @dataclass(frozen=True)
@@ -122,14 +121,21 @@ class Fiji:
         timeout_s: float | None = None,
         plugins: str | Path | None = None,
     ) -> None:
+        self._open(load_settings(imagej=imagej, workers=workers, heap=heap, timeout_s=timeout_s, plugins=plugins))
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Fiji:
+        """Make a pool from settings that are complete already."""
+        made = cls.__new__(cls)
+        made._open(settings)
+        return made
+
+    def _open(self, settings: Settings) -> None:
         if sys.platform == "win32":
             raise EngineMissingError(
                 "ImageJ workers run on Linux and macOS, on Windows only within its Linux (WSL); or use engine='native'"
             )
-        self.settings: Settings = load_settings(
-            imagej=imagej, workers=workers, heap=heap, timeout_s=timeout_s, plugins=plugins
-        )
-        settings = self.settings
+        self.settings = settings
         self._pool = Pool(lambda: _launch.orders(settings), settings.workers)
         self._known: dict[str, Any] | None = None
         self._finalizer = weakref.finalize(self, self._pool.close)
@@ -269,20 +275,6 @@ class Fiji:
         )
         self._pool.submit(job)
         return RunningJob(self._pool, job)
-
-
-def read_macro(macro: str | Path) -> tuple[str, str]:
-    """Give the text of a macro and a name for it; see `Fiji.run_macro` for what `macro` may be."""
-    if isinstance(macro, str) and ("\n" in macro or not macro.endswith((".ijm", ".txt"))):
-        return macro, macro
-    path = Path(macro)
-    places = [folder / path for folder in _MACROS] if len(path.parts) == 1 else []
-    for place in (path, *places):
-        if place.is_file():
-            return place.read_text(encoding="utf-8"), path.name
-    raise ParameterError(
-        f"there is no macro file {macro}; give a path, the text itself, or one of the package's macros"
-    )
 
 
 def _result(reply: Reply, shipment: Shipment, volumes: tuple[Volume, ...], step: Step) -> MacroResult:

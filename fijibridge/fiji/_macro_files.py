@@ -1,0 +1,97 @@
+"""The package's own macros: finding one by its name, and installing them all into the menu of an ImageJ."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from ..errors import EngineMissingError, ParameterError, WriteError
+from ._find import identify
+
+#: In the wheel the macros lie inside the package, in a checkout beside it.
+_PLACES = (Path(__file__).resolve().parents[1] / "macros", Path(__file__).resolve().parents[2] / "macros")
+_MENU_FOLDER = "fijibridge"
+
+
+def macros_folder() -> Path:
+    """Give the folder of the package's macros."""
+    for place in _PLACES:
+        if place.is_dir():
+            return place
+    raise EngineMissingError(f"the package's macros are not there (looked in {_PLACES[0]}); install fijibridge again")
+
+
+def read_macro(macro: str | Path) -> tuple[str, str]:
+    """Give the text of a macro and a name for it.
+
+    Parameters
+    ----------
+    macro : the text itself (any str that does not end in .ijm or .txt, or has several lines), the path of a file, or
+        the file name of one of the package's macros.
+
+    Raises
+    ------
+    ParameterError : there is no such file, or it is no text.
+    """
+    if isinstance(macro, str) and ("\n" in macro or not macro.endswith((".ijm", ".txt"))):
+        return macro, macro
+    path = Path(macro).expanduser()
+    places = [folder / path for folder in _PLACES] if len(path.parts) == 1 else []
+    for place in (path, *places):
+        if place.is_file():
+            return _text(place), path.name
+    raise ParameterError(
+        f"there is no macro file {macro}; give a path, the text itself, or one of the package's macros"
+    )
+
+
+def install_macros(imagej: str | Path) -> list[Path]:
+    """Copy the package's macros into an ImageJ, where they show as *Plugins > fijibridge* after its next start.
+
+    Parameters
+    ----------
+    imagej : the folder of a Fiji.app or ImageJ.
+
+    Returns
+    -------
+    The files written.
+
+    Raises
+    ------
+    EngineMissingError : the folder is no ImageJ.
+    WriteError : it cannot be written.
+    """
+    found = identify(str(imagej))
+    if found.kind not in ("bare", "imagej2"):
+        raise EngineMissingError(f"macros are installed into a folder, got {imagej}; give the folder of a Fiji.app")
+    target = Path(found.place) / "plugins" / _MENU_FOLDER
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        return [_copy(macro, target / macro.name) for macro in sorted(macros_folder().glob("*.ijm"))]
+    except OSError as error:
+        raise WriteError(f"{target} cannot be written: {error.strerror or error}; check its permissions") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        # ImageJ itself reads macros so, and old ones are.
+        return path.read_text(encoding="latin-1")
+    except OSError as error:
+        raise ParameterError(f"the macro file {path} cannot be read: {error.strerror or error}") from error
+
+
+def _copy(source: Path, target: Path) -> Path:
+    handle, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(source.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return target
