@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import FijibridgeError
-from . import _compare, _fiji, _forest
+from . import _compare, _fiji, _forest, _prepare
 from ._app import app
 from ._terminal import exit_code, show_error
 
@@ -13,6 +13,7 @@ __all__ = ["app", "main"]
 
 _compare.add_to(app)
 _forest.add_to(app)
+_prepare.add_to(app)
 _fiji.add_to(app)
 
 

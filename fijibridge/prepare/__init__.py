@@ -1,1 +1,7 @@
-"""Prepare a stack by a recipe: run it and say what it did."""
+"""Prepare a stack by a recipe: run it, leave the volume, the full recipe, and a report of what was done."""
+
+from __future__ import annotations
+
+from .output import Prepared, prepare, step_records, steps_folder
+
+__all__ = ["Prepared", "prepare", "step_records", "steps_folder"]

@@ -1,0 +1,105 @@
+"""`fijibridge prepare`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ..pipeline import Planned, Recipe, find_step, load_recipe, plan
+from ..prepare import Prepared, step_records, steps_folder
+from ..prepare import prepare as prepare_stack
+from ..volume import describe_grid
+from ._app import AsJson, OutFolder, command_line
+from ._terminal import progress_bar
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    app.command()(prepare)
+
+
+def prepare(
+    recipe: Annotated[Path, typer.Argument(help="Recipe (TOML), or the recipe.json of an earlier run.")],
+    out: OutFolder,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the recipe, say which steps are done and which to do, and stop.")
+    ] = False,
+    from_: Annotated[
+        str,
+        typer.Option("--from", metavar="STEP", help="Do this step (number or operation) and all behind it anew."),
+    ] = "",
+    clean: Annotated[
+        bool, typer.Option("--clean", help="At the end, remove the outputs of all steps but the last.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a stack through the steps of a recipe (align, decurtain, resample, ...) and report what they did.
+
+    A run that was stopped, even killed, goes on where it was: finished steps are not done again.
+    """
+    found = load_recipe(recipe)
+    start = find_step(found, from_) if from_ else None
+    if dry_run:
+        _say_plan(found, out, start, as_json)
+        return
+    with progress_bar("read the input") as tell:
+        made = prepare_stack(found, out, command=command_line(), start=start, clean=clean, progress=tell)
+    _say_prepared(made, as_json)
+
+
+def _say_plan(recipe: Recipe, out: Path, start: int | None, as_json: bool) -> None:
+    with progress_bar("read the input"):
+        volume = recipe.open()
+        planned = plan(recipe, volume, steps_folder(out), start=start)
+    if as_json:
+        steps = [{"number": entry.number, **entry.step.describe(), "done": entry.done} for entry in planned]
+        typer.echo(json.dumps({"input": str(recipe.source), "steps": steps}))
+        return
+    Console().print(_plan_table(planned, f"{recipe.source.name}: {describe_grid(volume)}, {volume.dtype}"))
+
+
+def _plan_table(planned: tuple[Planned, ...], title: str) -> Table:
+    table = _table(title, ("operation", "engine", "state", "parameters"))
+    for entry in planned:
+        settings = ", ".join(
+            f"{name} = {json.dumps(value)}" for name, value in entry.step.describe()["parameters"].items()
+        )
+        state = "done" if entry.done else "to do"
+        table.add_row(str(entry.number), entry.step.operation.name, entry.step.engine, state, _plain(settings))
+    return table
+
+
+def _say_prepared(made: Prepared, as_json: bool) -> None:
+    if as_json:
+        files = {"volume": str(made.volume), "recipe": str(made.recipe), "report": str(made.report)}
+        typer.echo(json.dumps({**files, "steps": step_records(made.run), "freed_bytes": made.freed}))
+        return
+    table = _table(made.run.recipe.source.name, ("operation", "engine", "voxels after it", "s"))
+    for step in made.run.steps:
+        shape = "" if step.output is None else " x ".join(str(size) for size in step.output.shape)
+        seconds = "" if step.output is None else f"{step.output.seconds:.1f}"
+        seconds += " (earlier run)" if step.reused else ""
+        table.add_row(str(step.number), step.step.operation.name, step.step.engine, shape, seconds)
+    Console().print(table)
+    if made.freed:
+        typer.echo(f"Removed {made.freed / 1e6:,.0f} MB of earlier steps' outputs")
+    typer.echo(f"Volume: {made.volume.resolve()}")
+    typer.echo(f"Report: {made.report.resolve()}")
+
+
+def _table(title: str, columns: tuple[str, ...]) -> Table:
+    table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for name in ("step", *columns):
+        table.add_column(name)
+    return table
+
+
+def _plain(text: str) -> str:
+    """Keep brackets in parameters from being read as colours."""
+    return text.replace("[", r"\[")
