@@ -35,7 +35,7 @@ def train(
     trees: int = 30,
     min_leaf: int = 10,
     max_depth: int | None = None,
-    class_weight: ClassWeight = None,
+    class_weight: ClassWeight = "balanced",
     most: int = 20_000,
     out_of_bag: bool = False,
     seed: int = 0,
@@ -53,7 +53,8 @@ def train(
     trees : number of trees, 1 to 1000.
     min_leaf : fewest voxels in a leaf; 1 grows the trees to the full.
     max_depth : deepest a tree may grow, None for no limit.
-    class_weight : ``"balanced"`` lets rare classes count as much as frequent ones.
+    class_weight : ``"balanced"``, the default, lets every class count the same: how much somebody painted of a class
+        says little about how frequent it is. None lets every labelled voxel count the same.
     most : voxels of one class that are trained on at most; more are thinned out evenly.
     out_of_bag : also measure the share of voxels that the trees which did not see them get wrong; with strokes of
         paint this is far too hopeful, since neighbours resemble each other: see `cross_validate`.
@@ -113,7 +114,7 @@ class Trainer:
         trees: int = 30,
         min_leaf: int = 10,
         max_depth: int | None = None,
-        class_weight: ClassWeight = None,
+        class_weight: ClassWeight = "balanced",
         most: int = 20_000,
         out_of_bag: bool = False,
         seed: int = 0,

@@ -197,5 +197,7 @@ def _grow(
     table: Floats, values: NDArray[np.uint8], trees: int, min_leaf: int, seed: int
 ) -> tuple[Coder, RandomForestClassifier]:
     coder = fit_coder(table, values)
-    model = RandomForestClassifier(trees, min_samples_leaf=min_leaf, random_state=seed, n_jobs=cores())
+    model = RandomForestClassifier(
+        trees, min_samples_leaf=min_leaf, class_weight="balanced", random_state=seed, n_jobs=cores()
+    )
     return coder, model.fit(coder.encode(table).astype(np.float32), values)

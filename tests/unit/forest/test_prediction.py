@@ -30,7 +30,7 @@ def test_labels_are_those_of_scikit_learn_on_the_same_features(painted):
     forest = train(painted.volume, painted.labels, trees=40, min_leaf=3, seed=5)
     chosen = painted.labels.data > 0
     table = forest.coder.encode(compute_features(painted.volume, forest).data.reshape(61, -1).T).astype(np.float32)
-    model = RandomForestClassifier(40, min_samples_leaf=3, random_state=5, n_jobs=1)
+    model = RandomForestClassifier(40, min_samples_leaf=3, class_weight="balanced", random_state=5, n_jobs=1)
     model.fit(table[chosen.ravel()], painted.labels.data[chosen])
     exact = model.predict_proba(table).T.reshape(2, *chosen.shape)
     assert np.array_equal(forest.probabilities(painted.volume).data, exact.astype(np.float32))
@@ -46,8 +46,9 @@ def test_any_cut_and_any_number_of_threads_give_the_same_bytes(painted, forest, 
     volume = painted.volume[10:34, 5:30, 8:40]
     whole = forest.predict(volume)
     monkeypatch.setattr(_blocks, "_BLOCK", block)
-    monkeypatch.setattr(_blocks, "TILE", tile)
-    monkeypatch.setattr(_pyramid, "TILE", tile)
+    monkeypatch.setattr(_pyramid, "_TILE", tile)
+    monkeypatch.setattr(_pyramid, "_THIN_TILE", tile)
+    monkeypatch.setattr(_pyramid, "_FLAT_TILE", tile)
     assert np.array_equal(forest.predict(volume, threads=threads).data, whole.data)
 
 
