@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -10,9 +12,7 @@ from numpy.typing import NDArray
 _REACH = 4
 
 
-def move_slice(
-    image: NDArray[np.generic], shift: tuple[float, float], *, nearest: bool, empty: float
-) -> NDArray[np.generic]:
+def move_slice(image: NDArray[Any], shift: tuple[float, float], *, nearest: bool, empty: float) -> NDArray[Any]:
     """Move one slice by `shift` (y, x) voxels; what comes from outside becomes `empty`.
 
     `nearest` moves by whole voxels and is for labels and masks.
@@ -31,7 +31,7 @@ def move_slice(
     return result
 
 
-def _move_whole(image: NDArray[np.generic], shift: tuple[int, int], empty: float) -> NDArray[np.generic]:
+def _move_whole(image: NDArray[Any], shift: tuple[int, int], empty: float) -> NDArray[Any]:
     result = np.full(image.shape, empty, image.dtype)
     rows, columns = image.shape
     y, x = shift
@@ -42,7 +42,7 @@ def _move_whole(image: NDArray[np.generic], shift: tuple[int, int], empty: float
     return result
 
 
-def _clear_outside(image: NDArray[np.generic], shift: tuple[float, float], empty: float) -> None:
+def _clear_outside(image: NDArray[Any], shift: tuple[float, float], empty: float) -> None:
     """Empty the pixels whose place lies outside the slice."""
     for axis, by in enumerate(shift):
         size = image.shape[axis]
@@ -64,7 +64,7 @@ def _kernel(shift: float) -> tuple[int, NDArray[np.float32]]:
     return base - _REACH + 1, (values / values.sum()).astype(np.float32)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _convolve(image, along_y, along_x, scratch, moved):  # type: ignore[no-untyped-def]
     """Convolve along y, then along x; beyond the rim the last pixel goes on."""
     rows, columns = image.shape

@@ -67,7 +67,8 @@ def reduce_slice(
     else:
         weight = _bin(usable.astype(np.float32), factor)
         small = _bin(np.where(usable, full, 0), factor) / np.maximum(weight, 1e-3)
-        small = np.where(weight > 0.5, small, small[weight > 0.5].mean() if (weight > 0.5).any() else 0)
+        known = weight > 0.5
+        small[~known] = small[known].mean() if known.any() else 0
         # The band-pass spreads what lies at the rim of the mask: keep away from it.
         weight = ndimage.minimum_filter((weight > 0.99).astype(np.float32), 5)
     band = ndimage.gaussian_filter(small, _FINE, truncate=3) - ndimage.gaussian_filter(small, _COARSE, truncate=3)
@@ -141,7 +142,7 @@ def _score(first: Reduced, second: Reduced, move: tuple[int, int]) -> float:
     return float(np.einsum("ij,ij", a, b)) / norm if norm > 0 else 0.0
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, fastmath=True, nogil=True)
 def _fit(first, second, move, cut, rounds):  # type: ignore[no-untyped-def]
     """Fit the displacement that is left after a move by whole pixels (iteratively reweighted least squares)."""
     move_y, move_x = move

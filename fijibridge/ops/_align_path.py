@@ -86,7 +86,7 @@ def slow_part(path: Path, outliers: NDArray[np.bool_], period: float) -> Path:
     smooth = (sparse.diags_array(weight) + stiffness * (third.T @ third)).tocsc()
     top = sparse.hstack([smooth, sparse.csc_array(weight[:, None] * steps)])
     bottom = sparse.hstack([sparse.csc_array(steps.T * weight), sparse.csc_array((steps.T * weight) @ steps)])
-    system = sparse.vstack([top, bottom]).tocsc() + 1e-9 * sparse.eye_array(count + len(at)).tocsc()
+    system = sparse.csc_array(sparse.vstack([top, bottom])) + 1e-9 * sparse.eye_array(count + len(at), format="csc")
     right = np.vstack([weight[:, None] * path, (steps.T * weight) @ path])
     solved = np.column_stack([spsolve(system, right[:, axis]) for axis in (0, 1)])
     return np.asarray(solved[:count])

@@ -50,7 +50,8 @@ def _chain(reduced: list[Reduced], factor: int, limit: float) -> Solution:
     count = len(reduced)
     ends = [(z, z + lag) for lag in _LAGS for z in range(count - lag)]
     moved = np.array([measure(reduced[first], reduced[second], limit) for first, second in ends])
-    return solve(Pairs(*np.array(ends).T, factor * moved[:, :2], moved[:, 2]), count)
+    first, second = np.array(ends).T
+    return solve(Pairs(first, second, factor * moved[:, :2], moved[:, 2]), count)
 
 
 def _mean_region(read: SliceReader, chained: Solution, rows: slice, columns: slice) -> NDArray[np.float64]:

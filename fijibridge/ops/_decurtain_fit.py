@@ -25,7 +25,10 @@ _PULL = 0.0024
 #: beyond tie less, gradients beyond are edges of the sample.
 _CUT, _STEP, _EDGE = 6.0, 0.7, 0.5
 _EDGE_SIGMA = 1.5
-_ROUNDS = 3
+#: Each round is stricter than the one before; the first ones still see streaks much higher than the noise as streaks.
+_ROUNDS = (4.0, 2.0, 1.0, 1.0)
+#: Strips over which a streak must last to be believed at first sight.
+_LASTING = 5
 
 
 def strip_rows(rows: int) -> int:
@@ -50,24 +53,41 @@ def fit_streaks(image: Image, noise: float, *, gain: bool) -> tuple[Image, Image
     rows, columns = image.shape
     strip = strip_rows(rows)
     count = max(2, rows // strip)
-    streaks = np.zeros((count, columns), np.float32)
     loose = np.ones((count - 1, columns), np.float32)
-    factor = np.ones_like(image)
-    full = np.zeros_like(image)
-    for _ in range(_ROUNDS):
+    factor = (
+        brightness_factor(ndimage.gaussian_filter(image, _EDGE_SIGMA, truncate=2.5)) if gain else np.ones_like(image)
+    )
+    streaks = _start(image, factor, count, strip)
+    full = spread_strips(streaks, rows)
+    for ease in _ROUNDS:
         sample = ndimage.gaussian_filter(image - factor * full, _EDGE_SIGMA, truncate=2.5)
         if gain:
             factor = brightness_factor(sample)
-        weight, pull = _gather(image, sample, factor, streaks, (strip, (_CUT * noise) ** 2, _EDGE * noise))
+        weight, pull = _gather(
+            image, sample, factor, streaks, (strip, (ease * _CUT * noise) ** 2, ease * _EDGE * noise)
+        )
         streaks = _solve(weight, pull, loose)
-        loose = 1 / (1 + (np.diff(streaks, axis=0) / (_STEP * noise)) ** 2)
+        loose = 1 / (1 + (np.diff(streaks, axis=0) / (ease * _STEP * noise)) ** 2)
         full = spread_strips(streaks, rows)
     return streaks, factor
 
 
+def _start(image: Image, factor: Image, count: int, strip: int) -> Image:
+    """Give the streaks that are the same over several strips, whatever their height.
+
+    Seen from nothing, a streak that is much higher than the noise looks like an edge of the sample and would be left.
+    """
+    rows = np.linspace(0, len(image) - 1, count * 8).astype(int)
+    across = np.diff(image[rows], axis=1) / (0.5 * (factor[rows, 1:] + factor[rows, :-1]))
+    middle = np.median(across.reshape(count, 8, -1), axis=1)
+    lasting = ndimage.median_filter(middle, size=(min(_LASTING, count), 1), mode="nearest")
+    weight = np.full_like(lasting, strip)
+    return _solve(weight, weight * lasting, np.ones((count - 1, image.shape[1]), np.float32))
+
+
 def brightness_factor(sample: Image) -> Image:
     """Give the brightness of each pixel as a share of the mean, within limits."""
-    return np.clip(sample / max(float(sample.mean()), 1e-6), 0.2, 4.0).astype(np.float32)
+    return np.asarray(np.clip(sample / max(float(sample.mean()), 1e-6), 0.2, 4.0), np.float32)
 
 
 def spread_strips(streaks: Image, rows: int) -> Image:
@@ -79,7 +99,7 @@ def spread_strips(streaks: Image, rows: int) -> Image:
     return np.asarray(streaks[below] * (1 - share) + streaks[below + 1] * share, np.float32)
 
 
-@njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, fastmath=True, nogil=True)
 def _gather(image, sample, factor, streaks, scales):  # type: ignore[no-untyped-def]
     """Sum, over the rows of each strip, the weights and the weighted differences of neighbouring columns."""
     strip, cut_squared, edge = scales

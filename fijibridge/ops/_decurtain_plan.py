@@ -7,7 +7,7 @@ degrees finds what structure and noise alone would give. Only what goes beyond t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -50,7 +50,7 @@ class Plan:
     noise: float
     removed: float
     structure_lost: float
-    gate: NDArray[np.float64]
+    gate: NDArray[np.float64] = field(repr=False)
 
 
 def make_plan(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pywt
+import pywt  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from scipy import fft
 
