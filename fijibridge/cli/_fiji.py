@@ -1,4 +1,4 @@
-"""`fijibridge macro run`: any macro file on any stack, unmodified."""
+"""`fijibridge doctor`, `fijibridge macro run` and `fijibridge macro install`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
 
 from ..errors import ParameterError
-from ..fiji import Fiji, MacroResult
+from ..fiji import Fiji, MacroResult, install_macros
+from ..fiji.doctor import examine
 from ..io import read_volume, write_volume
+from ..settings import load_settings
 from ._app import AsJson
 from ._terminal import progress_bar
 
@@ -22,9 +28,43 @@ ImageJ = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
-    macro = typer.Typer(help="Run ImageJ macros without a window.", no_args_is_help=True)
+    app.command()(doctor)
+    macro = typer.Typer(help="Run ImageJ macros without a window, or install ours into yours.", no_args_is_help=True)
     macro.command("run")(run_macro)
+    macro.command("install")(install)
     app.add_typer(macro, name="macro")
+
+
+def doctor(imagej: ImageJ = None, as_json: AsJson = False) -> None:
+    """Look at everything that ImageJ needs here, and send a stack through it and back.
+
+    Exit code 4 if ImageJ does not work; each line that is not good says what to do.
+    """
+    with progress_bar("look at Python, Java and ImageJ") as tell:
+        report = examine(load_settings(imagej=imagej), progress=lambda share: tell("examine", share))
+    if as_json:
+        typer.echo(json.dumps(report.as_dict()))
+    else:
+        marks = {"good": "[green]good[/]", "missing": "[yellow]missing[/]", "bad": "[bold red]bad[/]"}
+        table = Table("state", "what", Column("found", overflow="fold"), box=box.SIMPLE, padding=(0, 1, 0, 0))
+        for check in report.checks:
+            words = escape(check.found) + (f"\n[italic]{escape(check.advice)}[/]" if check.advice else "")
+            table.add_row(marks[check.state], escape(check.name), words)
+        Console().print(table)
+    if not report.healthy:
+        raise typer.Exit(4)
+
+
+def install(
+    folder: Annotated[Path, typer.Argument(help="Folder of your Fiji.app or ImageJ.")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy our macros into a Fiji or ImageJ: Plugins > fijibridge, after its next start."""
+    written = install_macros(folder)
+    if as_json:
+        typer.echo(json.dumps({"files": [str(path) for path in written]}))
+        return
+    typer.echo(f"Installed {len(written)} macros into {written[0].parent}; restart ImageJ to see Plugins > fijibridge")
 
 
 def run_macro(

