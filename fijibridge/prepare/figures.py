@@ -30,7 +30,8 @@ def histograms_by_slice(before: Volume, after: Volume) -> Figure:
         extent = (*window, volume.shape[0] - 0.5, -0.5)
         # The root keeps rare grey levels in sight beside the peaks of the phases.
         axis.imshow(np.sqrt(table), cmap="magma", aspect="auto", extent=extent, interpolation="nearest")
-        axis.set(title=name, xlabel="grey level", ylabel="slice")
+        axis.set_title(name, fontsize=9)
+        axis.set(xlabel="grey level", ylabel="slice")
     return figure
 
 
@@ -41,9 +42,9 @@ def shifts(moved: Sequence[tuple[str, NDArray[np.float64]]]) -> Figure:
         for column, (letter, colour) in enumerate((("y", _AFTER), ("x", _BEFORE))):
             axes[0].plot(table[:, column], color=colour, lw=1.2, label=letter)
             axes[1].plot(np.arange(1, len(table)), np.diff(table[:, column]), color=colour, lw=0.8, label=letter)
-        axes[0].set(title=f"{name}: shift of each slice", xlabel="slice", ylabel="voxels")
-        axes[1].set(title=f"{name}: step from slice to slice", xlabel="slice", ylabel="voxels")
-        for axis in axes:
+        for axis, what in zip(axes, ("shift of each slice", "step from slice to slice"), strict=True):
+            axis.set_title(f"{name}: {what}", fontsize=9)
+            axis.set(xlabel="slice", ylabel="voxels")
             axis.axhline(0, color="#b8bfc9", lw=0.6, zorder=0)
             axis.spines[["top", "right"]].set_visible(False)
             axis.legend(fontsize=8, frameon=False)
@@ -52,15 +53,15 @@ def shifts(moved: Sequence[tuple[str, NDArray[np.float64]]]) -> Figure:
 
 def stripes(before: Spectrum, after: Spectrum, volume: Volume) -> Figure:
     """Show the power of vertical stripes against their frequency, beside that of other directions."""
-    units = {"nm": "nm", "um": "µm", "voxel": "voxel"}[voxel_size(volume).units]
+    calibrated = voxel_size(volume).units != "voxel"
+    scale = 1000 if voxel_size(volume).units == "nm" else 1  # from cycles per nm to cycles per µm
     figure = Figure(figsize=(9.5, 3.4), layout="constrained")
     axis = figure.subplots()
     for name, spectrum, colour in (("before", before, _BEFORE), ("after", after, _AFTER)):
-        axis.semilogy(spectrum.frequency, spectrum.stripes, color=colour, lw=1.4, label=f"{name}: vertical stripes")
-        axis.semilogy(
-            spectrum.frequency, spectrum.reference, color=colour, lw=1, ls=":", label=f"{name}: other directions"
-        )
-    axis.set(xlabel=f"spatial frequency (cycles per {units})", ylabel="power")
+        across = scale * spectrum.frequency
+        axis.semilogy(across, spectrum.stripes, color=colour, lw=1.4, label=f"{name}: vertical stripes")
+        axis.semilogy(across, spectrum.reference, color=colour, lw=1, ls=":", label=f"{name}: other directions")
+    axis.set(xlabel=f"spatial frequency (cycles per {'µm' if calibrated else 'voxel'})", ylabel="power")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(fontsize=8, frameon=False)
     return figure

@@ -25,8 +25,8 @@ _SHIFTS = (
     "By how many voxels each slice was moved (left), and how much of that is new from one slice to the next (right)."
 )
 _GREYS = (
-    "Each row is one slice's histogram. Even light gives straight columns; brightness jumps and charging bend and break "
-    "them."
+    "Each row is one slice's histogram. Even light gives straight columns; brightness jumps and charging bend and "
+    "break them."
 )
 _STRIPES = (
     "Power at spatial frequencies across vertical stripes, such as milling leaves (solid), beside that of oblique "
@@ -107,8 +107,8 @@ def _findings(run: Run, spectra: tuple[Spectrum, Spectrum] | None, moved: list[_
     for step in moved:
         jump = np.abs(np.diff(step.shifts, axis=0)).max(initial=0)
         said.append(
-            f"Step {step.name} moved slices by up to {np.abs(step.shifts).max():.1f} voxels, from one slice to the next "
-            f"by up to {jump:.1f}, which left {100 * step.emptied:.1f} % of the voxels empty at the borders."
+            f"{step.name} moved slices by up to {np.abs(step.shifts).max():.1f} voxels, from one slice to the "
+            f"next by up to {jump:.1f}, which left {100 * step.emptied:.1f} % of the voxels empty at the borders."
         )
     if spectra:
         said.append(
@@ -141,7 +141,7 @@ def _moved(run: Run) -> list[_Moved]:
     for step, made in zip(done, run.steps, strict=False):
         table = shifts_in(step)
         if table is not None:
-            found.append(_Moved(f"{made.number}. {made.step.operation.name}", table, emptied(table, shape)))
+            found.append(_Moved(f"Step {made.number} ({made.step.operation.name})", table, emptied(table, shape)))
         shape = made.output.shape if made.output else shape
     return found
 
