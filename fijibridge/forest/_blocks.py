@@ -11,23 +11,18 @@ from typing import Any
 
 from ..errors import ParameterError
 from ._extract import Extractor
-from ._pyramid import TILE, Box, Coarse, Run
+from ._pyramid import Box, Coarse, Run
 
 Progress = Callable[[float], None] | None
 #: Bounds the memory: a block's coarser features take some 11 bytes a voxel.
 _BLOCK = (128, 256, 256)
-#: For regions of few slices: the same number of voxels.
-_THIN_BLOCK, _THIN_TILE = (16, 720, 720), (16, 128, 256)
+#: For regions of few slices: about as many voxels.
+_THIN_BLOCK = (16, 720, 720)
 
 
 def blocks(box: Box) -> Iterator[Box]:
     """Cut a region into blocks."""
-    return box.tiles(_THIN_BLOCK if box.shape[0] <= _THIN_BLOCK[0] else _BLOCK)
-
-
-def tiles(box: Box) -> Iterator[Box]:
-    """Cut a block into tiles."""
-    return box.tiles(_THIN_TILE if box.shape[0] <= _THIN_TILE[0] else TILE)
+    return box.cut(_THIN_BLOCK if box.shape[0] <= _THIN_BLOCK[0] else _BLOCK)
 
 
 def walk(
@@ -44,7 +39,7 @@ def walk(
     with runner(threads) as run:
         for block in blocks(box):
             coarse = extractor.surroundings(block, run)
-            run(_bound(work, tile, coarse) for tile in tiles(block))
+            run(_bound(work, tile, coarse) for tile in block.tiles())
             release()
             done += _volume(block)
             if progress is not None:

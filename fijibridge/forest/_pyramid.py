@@ -14,8 +14,9 @@ from ._plan import Plan, Scale, parent, thinning_sigma
 from ._smooth import Floats, Ints, Triple, gaussian_taps, reflect, smooth
 
 Run = Callable[[Iterable[Callable[[], None]]], None]
-#: Voxels of one piece of work, z y x: long rows for the vector units, planes that stay in the second-level cache.
-TILE = (32, 64, 128)
+#: Voxels of one piece of work, z y x: long rows for the vector units, planes that stay in the second-level cache; and
+#: pieces of few slices, large enough that Python's share of the work does not show.
+_TILE, _THIN_TILE, _FLAT_TILE = (32, 64, 128), (16, 128, 256), (1, 256, 512)
 
 
 class Box(NamedTuple):
@@ -43,7 +44,12 @@ class Box(NamedTuple):
         """Give the voxels of a coarser grid between which the box's voxels lie."""
         return _box((a // f, (b - 1) // f + 2) for a, b, f in zip(self.low, self.high, factors, strict=True))
 
-    def tiles(self, size: Triple = TILE) -> Iterator[Box]:
+    def tiles(self) -> Iterator[Box]:
+        """Cut the box into pieces of work."""
+        depth = self.shape[0]
+        return self.cut(_FLAT_TILE if depth == 1 else _THIN_TILE if depth <= _THIN_TILE[0] else _TILE)
+
+    def cut(self, size: Triple) -> Iterator[Box]:
         """Cut the box into pieces of at most `size`, aligned to its low corner."""
         starts = (range(a, b, n) for a, b, n in zip(self.low, self.high, size, strict=True))
         for corner in product(*starts):
