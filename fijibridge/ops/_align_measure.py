@@ -66,11 +66,11 @@ def reduce_slice(
         small = _bin(full, factor)
     else:
         weight = _bin(usable.astype(np.float32), factor)
-        small = _bin(np.where(usable, full, 0), factor) / np.maximum(weight, 1e-3)
+        small = np.asarray(_bin(np.where(usable, full, 0), factor) / np.maximum(weight, 1e-3), np.float32)
         known = weight > 0.5
-        small[~known] = small[known].mean() if known.any() else 0
+        small[~known] = float(small[known].mean()) if known.any() else 0.0
         # The band-pass spreads what lies at the rim of the mask: keep away from it.
-        weight = ndimage.minimum_filter((weight > 0.99).astype(np.float32), 5)
+        weight = np.asarray(ndimage.minimum_filter((weight > 0.99).astype(np.float32), 5), np.float32)
     band = ndimage.gaussian_filter(small, _FINE, truncate=3) - ndimage.gaussian_filter(small, _COARSE, truncate=3)
     if streaks and band.shape[0] > 2 * _STREAK_ROWS:
         along = ndimage.uniform_filter1d(band, _STREAK_ROWS, axis=0, mode="nearest")

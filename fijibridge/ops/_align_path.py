@@ -83,7 +83,7 @@ def slow_part(path: Path, outliers: NDArray[np.bool_], period: float) -> Path:
     third = sparse.diags_array([-1.0, 3.0, -3.0, 1.0], offsets=[0, 1, 2, 3], shape=(count - 3, count))
     at = jumps(path, outliers)
     steps = (np.arange(count)[:, None] >= np.asarray(at, int)[None]).astype(float)
-    smooth = (sparse.diags_array(weight) + stiffness * (third.T @ third)).tocsc()
+    smooth = sparse.csc_array(sparse.diags_array(weight) + stiffness * (third.T @ third))
     top = sparse.hstack([smooth, sparse.csc_array(weight[:, None] * steps)])
     bottom = sparse.hstack([sparse.csc_array(steps.T * weight), sparse.csc_array((steps.T * weight) @ steps)])
     system = sparse.csc_array(sparse.vstack([top, bottom])) + 1e-9 * sparse.eye_array(count + len(at), format="csc")

@@ -19,7 +19,7 @@ from ._decurtain_fit import Image, fit_streaks, pixel_noise, spread_strips, stri
 #: Slices looked at.
 _LOOKED_AT = 8
 #: Ratio of streak energy to that of other directions: below the first nothing is removed, above the second all.
-_NONE, _ALL = 1.6, 3.0
+_NONE, _ALL = 2.0, 3.2
 #: The same for each width of streak, once it is clear that there are streaks.
 _NONE_HERE, _ALL_HERE = 0.8, 1.3
 #: Widths of streaks (wavelengths in pixels) by which it is decided whether there are any.

@@ -16,7 +16,8 @@ def check_wavelet(rows: int, columns: int, wavelet: str, level: int) -> None:
     """Refuse a wavelet that does not exist and levels deeper than the slice allows."""
     if wavelet not in pywt.wavelist(kind="discrete"):
         raise ParameterError(f"wavelet {wavelet!r} does not exist; use for instance 'db10', 'coif3' or 'sym8'")
-    deepest = pywt.dwt_max_level(min(rows, columns), pywt.Wavelet(wavelet).dec_len)
+    # The transform mirrors at the borders, so that wavelets may be longer than a band; but a band must hold something.
+    deepest = int(np.log2(min(rows, columns))) - 2
     if level > deepest:
         raise ParameterError(
             f"level {level} is deeper than {rows} x {columns} pixels allow with {wavelet}; use {deepest} or less"
