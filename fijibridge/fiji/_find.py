@@ -35,6 +35,15 @@ class Found(NamedTuple):
     place: str
     jar: Path | None = None
 
+    def words(self) -> str:
+        """Name it in a sentence."""
+        return {
+            "embedded": "the embedded ImageJ",
+            "bare": f"the ImageJ in {self.place}",
+            "imagej2": f"the Fiji or ImageJ2 in {self.place}",
+            "endpoint": f"{self.place} from Maven, which needs the network,",
+        }[self.kind]
+
 
 def identify(imagej: str) -> Found:
     """Tell what the setting `imagej` means.

@@ -22,7 +22,7 @@ def orders(settings: Settings) -> dict[str, Any]:
     found = identify(settings.imagej)
     ij, patcher, javassist = find_jars(settings.cache)
     ready = prepared(settings.cache, found.jar or ij, patcher, javassist)
-    common = {"heap": settings.heap, "folder": str(Path.cwd())}
+    common = {"heap": settings.heap, "folder": str(Path.cwd()), "words": found.words()}
     if found.kind in ("embedded", "bare"):
         classpath = [ready.headless, ready.state, found.jar or ij, patcher]
         return {**common, **_in_own_java(found, settings, [str(path) for path in classpath])}

@@ -12,12 +12,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from ..errors import EngineFailedError, JobCancelledError
+from ..errors import EngineFailedError
 from . import _verdict
 from ._memory import Segment
 from ._process import Died, Late, Reply, Woken, Worker
 
 _START_LIMIT_S = 120.0
+#: A slot may be amid a download when the pool is closed; it ends by itself afterwards.
+_CLOSE_LIMIT_S = 10.0
 
 
 class Job:
@@ -111,7 +113,7 @@ class Pool:
             slot.wake()
         for slot in self._slots:
             if slot is not threading.current_thread():
-                slot.join()
+                slot.join(_CLOSE_LIMIT_S)
 
     def next_job(self, slot: _Slot) -> Job | None:
         """Wait for a job to do; None when the pool is closed."""
@@ -204,9 +206,9 @@ class _Slot(threading.Thread):
             job.sent = True
             reply = self._wait(worker, job, job.timeout_s)
         except Late as error:
-            raise self._lost(_verdict.timed_out, job) from error
+            raise self._lost(worker, _verdict.timed_out, job) from error
         except Died as error:
-            raise self._lost(_verdict.died, job) from error
+            raise self._lost(worker, _verdict.died, job) from error
         if reply.message["retire"]:
             self._drop_worker()
         if reply.message["event"] == "failed":
@@ -217,11 +219,12 @@ class _Slot(threading.Thread):
         if self.worker is not None and not self.worker.alive():
             self._drop_worker()
         if self.worker is None:
-            self.worker = Worker(self._pool.orders())
+            worker = Worker(self._pool.orders())
+            self.worker = worker
             try:
-                self._wait(self.worker, job, _START_LIMIT_S)
+                self._wait(worker, job, _START_LIMIT_S)
             except (Late, Died) as error:
-                raise self._lost(_verdict.not_started, job) from error
+                raise self._lost(worker, _verdict.not_started, job) from error
         return self.worker
 
     def _wait(self, worker: Worker, job: Job, limit_s: float) -> Reply:
@@ -232,20 +235,19 @@ class _Slot(threading.Thread):
             except Woken:
                 self._woken.recv(4096)
                 if self._unwanted(job):
-                    raise self._lost(_verdict.cancelled_running, job) from None
+                    raise self._lost(worker, _verdict.cancelled_running, job) from None
 
     def _unwanted(self, job: Job) -> bool:
         return job.cancelled or self._pool.closed
 
-    def _lost(self, verdict: Callable[[_verdict.Lost], Exception], job: Job) -> Exception:
+    def _lost(self, worker: Worker, verdict: Callable[[_verdict.Lost], Exception], job: Job) -> Exception:
         """End the worker and say what that means for the job."""
-        worker = self.worker
-        assert worker is not None
         line = worker.line()
         status = worker.end()
         out, err = worker.printed()
         self._drop_worker()
-        return verdict(_verdict.Lost(status, out, err, line, job.timeout_s, self._pool.orders()["heap"]))
+        orders = self._pool.orders()
+        return verdict(_verdict.Lost(status, out, err, line, job.timeout_s, orders["heap"], orders["words"]))
 
     def _drop_worker(self) -> None:
         if self.worker is not None:
@@ -266,6 +268,3 @@ def _watch_forks() -> None:
 def _after_fork() -> None:
     for pool in list(_pools):
         pool.forget_after_fork()
-
-
-__all__ = ["Job", "JobCancelledError", "Pool"]

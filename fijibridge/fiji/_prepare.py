@@ -80,7 +80,9 @@ def _patch_in_a_worker(target: Path, jars: list[Path]) -> None:
         worker.receive(time.monotonic() + _LIMIT_S, never)
     except (Died, Late) as error:
         status = worker.end()
-        raise _verdict.not_started(_verdict.Lost(status, *worker.printed(), 0, _LIMIT_S, _HEAP)) from error
+        raise _verdict.not_started(
+            _verdict.Lost(status, *worker.printed(), 0, _LIMIT_S, _HEAP, "the patcher of ImageJ")
+        ) from error
     finally:
         worker.close()
         never.close()

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import EngineMissingError
 from ._memory import Segment, anonymous_file
 from ._segments import Segments
 from ._wire import Channel, Closed
@@ -68,7 +69,7 @@ class Worker:
             str(_PACKAGE),
             *map(str, (theirs.fileno(), self._pulse, os.getpid())),
         ]
-        with theirs:
+        try:
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -78,6 +79,15 @@ class Worker:
                 start_new_session=True,
                 env=environment,
             )
+        except OSError as error:
+            ours.close()
+            self._close_files()
+            raise EngineMissingError(
+                f"no worker process could be started with {sys.executable} ({error.strerror or error}); "
+                "free some memory, or use engine='native'"
+            ) from error
+        finally:
+            theirs.close()
         # Nothing waits on a worker that hangs amid a message.
         ours.settimeout(_LINE_LIMIT_S)
         self._channel = Channel(ours)
@@ -91,6 +101,8 @@ class Worker:
 
     def memory(self, size: int) -> Segment:
         """Give a block of memory for the voxels of the next job, shared with the worker."""
+        if self._at_hand is not None:
+            self._segments.give_back(self._at_hand)
         self._at_hand = self._segments.take(size)
         return self._at_hand
 
@@ -104,8 +116,6 @@ class Worker:
             message = self._next_message(deadline, wake)
             if message["event"] != "room":
                 return self._reply(message)
-            if self._at_hand is not None:
-                self._segments.give_back(self._at_hand)
             self.memory(message["bytes"])
             self._tell({})
 

@@ -51,14 +51,12 @@ class Segments:
 
     def lend(self, segment: Segment, used: int) -> np.ndarray[Any, Any]:
         """Give the first `used` bytes of a block as an array that the user may keep."""
-        whole = np.frombuffer(segment.mapping, np.uint8, count=used)
         if used <= _SMALL:
-            copied = whole.copy()
-            del whole
+            copied = np.frombuffer(segment.mapping, np.uint8, count=used).copy()
             self.give_back(segment)
             return copied
-        lease = whole.view(Lease)
-        del whole
+        # Made straight on the mapping: NumPy skips arrays of one type when it notes on what a view depends.
+        lease = Lease((used,), np.uint8, buffer=segment.mapping)
         weakref.finalize(lease, self.give_back, segment).atexit = False
         return lease
 

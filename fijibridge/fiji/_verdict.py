@@ -22,7 +22,7 @@ _TERMINATED = "Terminating due to java.lang.OutOfMemoryError"
 
 
 class Lost(NamedTuple):
-    """A worker that is no more: exit status, what it printed, the macro line it was last seen in, its limits."""
+    """A worker that is no more: exit status, what it printed, the macro line it was last seen in, what it was to be."""
 
     status: int
     out: str
@@ -30,6 +30,7 @@ class Lost(NamedTuple):
     line: int
     timeout_s: float
     heap: str
+    imagej: str
 
 
 def failed(message: dict[str, Any]) -> EngineFailedError:
@@ -63,7 +64,7 @@ def not_started(lost: Lost) -> EngineMissingError:
     """Word a worker that never became ready."""
     said = [line.strip() for line in (lost.out + "\n" + lost.err).splitlines() if line.strip()]
     reason = said[-1] if said else _status(lost.status)
-    text = f"ImageJ did not start ({reason}); see .detail, try `fijibridge doctor`, or use engine='native'"
+    text = f"{lost.imagej} did not start ({reason}); see .detail, try `fijibridge doctor`, or use engine='native'"
     return EngineMissingError(text, detail=lost.out + lost.err)
 
 

@@ -79,6 +79,8 @@ def unpack(
     volumes: Sequence[Volume],
 ) -> list[Volume]:
     """Make volumes of a worker's images; their voxels stay in the shared memory that they came in."""
+    if voxels is None:
+        return []
     given = list(zip(sent, volumes, strict=True))
     return [_unpack_one(spec, voxels, given) for spec in specs]
 
@@ -176,9 +178,8 @@ def _voxels(spec: dict[str, Any], voxels: np.ndarray[Any, Any]) -> np.ndarray[An
 
 
 def _unpack_one(
-    spec: dict[str, Any], voxels: np.ndarray[Any, Any] | None, given: list[tuple[dict[str, Any], Volume]]
+    spec: dict[str, Any], voxels: np.ndarray[Any, Any], given: list[tuple[dict[str, Any], Volume]]
 ) -> Volume:
-    assert voxels is not None
     array = _voxels(spec, voxels)
     if spec["dtype"] == "rgb":
         array = array.view(np.uint8).reshape(*array.shape, 4)[:, :, 0, :, :, 2::-1].transpose(0, 1, 4, 2, 3)

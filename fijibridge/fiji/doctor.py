@@ -129,17 +129,9 @@ def _java(settings: Settings) -> list[Check]:
 
 def _imagej(settings: Settings) -> list[Check]:
     found = identify(settings.imagej)
-    words = {
-        "embedded": "the embedded ImageJ",
-        "bare": f"the ImageJ in {found.place}",
-        "imagej2": f"the Fiji or ImageJ2 in {found.place}",
-        "endpoint": f"{found.place} from Maven, through pyimagej",
-    }
     folder = jars_folder(settings.cache)
     here = all((folder / jar.filename).is_file() for jar in JARS)
-    return [
-        Check("imagej", "good", f"{words[found.kind]}; files in {folder}: {'there' if here else 'not fetched yet'}")
-    ]
+    return [Check("imagej", "good", f"{found.words()}; files in {folder}: {'there' if here else 'not fetched yet'}")]
 
 
 def _heap(settings: Settings) -> list[Check]:
