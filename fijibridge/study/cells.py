@@ -18,7 +18,10 @@ from ..errors import WriteError
 from ..io._files import atomic
 from ..volume import Volume
 
-_ROOMS = ("assess", "forest", "ops", "phantom", "study")
+#: What computes a cell; the rest of this room draws and reports.
+_ROOMS = ("assess", "forest", "ops", "phantom")
+_HERE = ("annotators", "classes", "matrix", "measure", "methods", "people", "specks", "users", "_rois", "_ilastik",
+         "_labkit", "_classnames")  # fmt: skip
 
 
 class Cell(NamedTuple):
@@ -88,9 +91,9 @@ def code_version() -> str:
     """Give a hash of the sources that compute a cell: after a change of the code, old cells do not count."""
     root = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
-    for room in _ROOMS:
-        for path in sorted((root / room).glob("*.py")):
-            digest.update(path.name.encode() + path.read_bytes())
+    files = [path for room in _ROOMS for path in sorted((root / room).glob("*.py"))]
+    for path in (*files, *(root / "study" / f"{name}.py" for name in _HERE)):
+        digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

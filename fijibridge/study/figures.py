@@ -20,9 +20,9 @@ from .compare import Comparison, Row
 _CLOSE_UP = 220
 #: Colours for classes that stay apart for colour-blind readers (Wong 2011, Nature Methods 8, 441).
 _CLASS_COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#f0e442", "#56b4e9")
-_RAW, _FILTERED = "#7f8ea3", "#1f5fa8"
+RAW, FILTERED = "#7f8ea3", "#1f5fa8"
 #: -1, 0, 1 of an image subtraction.
-_DIFFERENCE = ListedColormap(["#0072b2", "#f4f4f4", "#d55e00"])
+DIFFERENCE = ListedColormap(["#0072b2", "#f4f4f4", "#d55e00"])
 
 
 def shown_slice(comparison: Comparison) -> int:
@@ -131,7 +131,7 @@ def differences(comparison: Comparison, *, label: int) -> Figure:
     for axis, row in zip(axes, comparison.rows, strict=True):
         labels = comparison.segmentations[row.key].labels[z : z + 1]
         image = np.asarray(difference_map(labels, reference[z : z + 1], label=label).data[0])[window]
-        axis.imshow(np.where(known, image, 0), cmap=_DIFFERENCE, vmin=-1, vmax=1, interpolation="nearest")
+        axis.imshow(np.where(known, image, 0), cmap=DIFFERENCE, vmin=-1, vmax=1, interpolation="nearest")
         share = np.count_nonzero(image[known]) / max(known.sum(), 1)
         axis.set_title(f"{row.title}: {100 * share:.1f} %", fontsize=8)
     return figure
@@ -167,7 +167,7 @@ def fractions(comparison: Comparison, *, label: int) -> Figure:
     figure = Figure(figsize=(9.5, 3.2), layout="constrained")
     axis = figure.subplots()
     names = list(dict.fromkeys(_method_name(row) for row in comparison.rows))
-    for offset, is_filtered, colour in ((-0.2, False, _RAW), (0.2, True, _FILTERED)):
+    for offset, is_filtered, colour in ((-0.2, False, RAW), (0.2, True, FILTERED)):
         rows = [row for row in comparison.rows if row.filtered == is_filtered]
         places = [names.index(_method_name(row)) + offset for row in rows]
         bars = axis.bar(places, [100 * row.fractions[label] for row in rows], 0.38, color=colour)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import ops
 from ..errors import LabelsError, ParameterError
 from ..forest import Forest, Trainer
+from ..forest._labels import Painted
 from ..operation import Engine
 from ..volume import Volume
 from .classes import Window, range_means
@@ -25,8 +26,9 @@ PAPER_METHODS = ("S1", "S2", "S3", "gWS", "cWS", "ML1", "ML2", "ML3", "MLX10", "
 AUTOMATIC: tuple[str, ...] = tuple(name for name in get_args(ops.AutoMethod))
 #: S1 and S3 lie this far from S2, in grey levels of 8 bit.
 _STEP = 10
-#: Voxels of each class that a forest learns from at most: at the end, and while its user still paints.
-_MOST, _MOST_WHILE_PAINTING = 10_000, 1_500
+#: Voxels of each class that a forest learns from at most, and its trees: at the end, and while its user still paints.
+_MOST, _TREES = 8_000, 30
+_MOST_WHILE_PAINTING, _TREES_WHILE_PAINTING = 1_500, 10
 #: Labels 1 and 2 of the study from dark to bright.
 _CLASSES = (2, 1)
 
@@ -48,6 +50,7 @@ class Bench:
     engine: Engine = "native"
     seed: int = 0
     _trainer: list[Trainer] = field(default_factory=list)
+    _known: list[bool] = field(default_factory=list)
 
     @property
     def trainer(self) -> Trainer:
@@ -56,9 +59,18 @@ class Bench:
             self._trainer.append(Trainer(self.volume))
         return self._trainer[0]
 
-    def forest(self, labels: Volume | Mapping[int, Any], *, most: int = _MOST) -> Forest:
-        """Train on labels of this volume, at most so many voxels of each class."""
-        return self.trainer.fit(labels, most=most, seed=self.seed)
+    def forest(self, labels: Volume | Mapping[int, Any], *, while_painting: bool = False) -> Forest:
+        """Train on labels of this volume; a forest that only guides the brush is a smaller one."""
+        most, trees = (_MOST_WHILE_PAINTING, _TREES_WHILE_PAINTING) if while_painting else (_MOST, _TREES)
+        return self.trainer.fit(labels, most=most, trees=trees, seed=self.seed)
+
+    def know_slices(self, slices: Sequence[int]) -> None:
+        """Compute the features of whole slices once: every user and every coverage paints on the same ones."""
+        if not self._known:
+            _, height, width = self.volume.shape
+            index = np.concatenate([np.arange(height * width) + z * height * width for z in sorted(slices)])
+            self.trainer.table(Painted(index.astype(np.int64), np.ones(index.size, np.uint8)))
+            self._known.append(True)
 
 
 def is_automatic(method: str) -> bool:
@@ -145,7 +157,9 @@ def paint_and_train(bench: Bench, coverage: float, person: Person) -> Forest:
     rng = np.random.default_rng([bench.seed, round(1000 * coverage), *person.name.encode()])
     levels = _levels(bench.volume)
     labels: dict[int, NDArray[np.uint8]] = {}
-    for z in painted_slices(bench.volume.shape[0]):
+    slices = painted_slices(bench.volume.shape[0])
+    bench.know_slices(slices)
+    for z in slices:
         truth = None if bench.truth is None else np.asarray(bench.truth.data[z])
         seen = perceive(np.asarray(bench.volume.data[z]), person, rng, levels=levels, truth=truth)
         if not labels:
@@ -161,7 +175,7 @@ def _look(bench: Bench, labels: dict[int, NDArray[np.uint8]], z: int) -> NDArray
     """Give what the forest makes of a slice so far; nothing while only one class is painted."""
     if len({int(value) for plane in labels.values() for value in np.unique(plane) if value}) < 2:
         return None
-    forest = bench.forest(labels, most=_MOST_WHILE_PAINTING)
+    forest = bench.forest(labels, while_painting=True)
     return np.asarray(forest.predict(bench.volume, z=z).data[0], np.uint8)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LabelsError, ReadError
+from ..forest import read_ilastik
 from ..io import read_volume
 from ..volume import Volume, with_data
-from ._ilastik import read_ilastik
 from ._labkit import read_labkit
 from ._rois import read_rois
 from .classes import Window
@@ -20,7 +20,6 @@ from .matrix import Bench, Threshold, seed_slices, segment_by_choices, segment_b
 from .methods import Segmentation
 from .people import Choices
 
-_READERS = {".zip": read_rois, ".roi": read_rois, ".ilp": read_ilastik, ".labeling": read_labkit}
 _IMAGES = (".tif", ".tiff")
 
 
@@ -44,21 +43,36 @@ def read_labels(path: Path, volume: Volume) -> Volume:
     LabelsError : labels that do not fit the volume, or no label at all.
     """
     kind = path.suffix.lower()
-    if kind not in (*_READERS, *_IMAGES):
+    if kind not in (*READERS, *_IMAGES):
         raise ReadError(f"cannot read labels from {path}; use .tif, .roi, RoiSet .zip, .ilp or .labeling")
     if not path.is_file():
         raise ReadError(f"there is no label file {path}; check its name")
     shape = (volume.shape[0], volume.shape[1], volume.shape[2])
-    painted = _image(path, shape) if kind in _IMAGES else _READERS[kind](path, shape)
+    painted = _image(path, shape) if kind in _IMAGES else READERS[kind](path, shape)
     if not painted.any():
         raise LabelsError(f"{path} holds no label; paint class 1 = active material and 2 = pore + carbon-binder")
     return with_data(volume, painted)
 
 
+def _read_project(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Lay the labels of an ilastik project into a volume."""
+    project = read_ilastik(path)
+    if project.shape != shape:
+        raise LabelsError(f"{path} was painted on an image of {project.shape} voxels, the stack has {shape}")
+    labels = np.zeros(shape, np.uint8)
+    for z, painted in project.labels.items():
+        labels[z] = painted
+    return labels
+
+
+#: Readers of what is no image, by the file's ending.
+READERS = {".zip": read_rois, ".roi": read_rois, ".ilp": _read_project, ".labeling": read_labkit}
+
+
 def find_labels(folder: Path, dataset: str, method: str) -> Path | None:
     """Find what a user painted for a method: ``folder/DATASET/METHOD.*``, or ``folder/DATASET.*`` for ``forest``."""
     stem = folder / dataset if method == "forest" else folder / dataset / method
-    ending = next((e for e in (*_READERS, *_IMAGES) if stem.with_name(stem.name + e).is_file()), None)
+    ending = next((e for e in (*READERS, *_IMAGES) if stem.with_name(stem.name + e).is_file()), None)
     return None if ending is None else stem.with_name(stem.name + ending)
 
 

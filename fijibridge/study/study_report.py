@@ -1,0 +1,221 @@
+"""What a study leaves on disk: `results.json`, `results.csv`, `report.html`, and on request label volumes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from .._report.page import Picture, describe_steps, embed, load_template
+from .._report.versions import package_versions
+from ..fiji import current
+from ..io import write_text, write_volume
+from . import study_figures as draw
+from .against import findings
+from .matrix import PAPER_METHODS
+from .run import Study
+from .summary import Group, kind_of, plus_minus, summarise, true_fraction
+
+Progress = Callable[[float], None]
+
+
+def write_study(
+    study: Study, folder: Path, *, command: str, labels: bool = False, progress: Progress | None = None
+) -> Path:
+    """Write a study's tables and report, and give the report's path.
+
+    Parameters
+    ----------
+    study : what `run_study` gave.
+    folder : gets ``results.json``, ``results.csv`` and ``report.html``; such files are replaced.
+    command : the command line that repeats the run.
+    labels : also write each segmentation as ``labels/DATASET-METHOD-INPUT-USER.tif``.
+    progress : called with the share done, 0 to 1.
+
+    Raises
+    ------
+    WriteError : the folder cannot be written.
+    """
+    groups = summarise(study, progress=progress)
+    versions = package_versions(imagej=current().version if study.config.engine == "fiji" else "")
+    document = {
+        "rows": list(records(study)),
+        "groups": [_group_record(group) for group in groups],
+        "plus_minus": list(_plus_minus(study, groups)),
+        "findings": [finding._asdict() for finding in findings(groups)],
+        "left_out": study.left_out,
+        "study": study.config.model_dump(mode="json"),
+        "versions": versions,
+        "command": command,
+    }
+    write_text(folder / "results.json", json.dumps(document, indent=2, allow_nan=False))
+    write_text(folder / "results.csv", _table(study).to_csv(index=False))
+    if labels:
+        _write_labels(study, folder / "labels")
+    report = folder / "report.html"
+    write_text(report, render_study(study, groups, command=command, versions=versions))
+    return report
+
+
+def records(study: Study) -> Iterator[dict[str, Any]]:
+    """Give each segmentation in plain JSON terms, under the names that `compare` uses too."""
+    for cell in study.cells:
+        numbers = {name: value for name, value in cell.numbers.items() if name != "settings"}
+        yield {
+            "dataset": cell.dataset, "method": cell.method, "engine": cell.engine, "user": cell.user,
+            "filtered": cell.filtered, "simulated": cell.simulated, "key": cell.key, **numbers,
+        }  # fmt: skip
+
+
+def render_study(study: Study, groups: Sequence[Group], *, command: str, versions: dict[str, str]) -> str:
+    """Write the report: HTML text that needs no other file and no network."""
+    template = load_template("fijibridge.study", "study.html.j2", percent=_percent, number=_number)
+    simulated = any(user.simulated for user in study.config.user)
+    return template.render(
+        name=study.config.name,
+        groups=[(name, [g for g in groups if g.dataset == name]) for name in study.datasets],
+        users=[user.name for user in study.config.user],
+        about=[(name, _about(study, name)) for name in study.datasets],
+        uncertainties=list(_plus_minus(study, groups)),
+        against=findings(groups),
+        simulated=simulated,
+        findings=_head(study, groups, simulated),
+        left_out=study.left_out,
+        pictures=list(_pictures(study, groups)),
+        settings=[
+            (f"{cell.dataset}, {cell.method}, {'filtered' if cell.filtered else 'raw'}, user {cell.user}",
+             describe_steps(cell.numbers.get("settings", [])))
+            for cell in study.cells
+        ],
+        command=command,
+        versions=versions,
+    )  # fmt: skip
+
+
+def _about(study: Study, name: str) -> str:
+    dataset = study.datasets[name]
+    said = [dataset.grid]
+    if dataset.simulated:
+        said.append("simulated, exact truth")
+    said += [f"signal-to-noise {value.ratio:.2f} {kind}" for kind, value in dataset.noise.items()]
+    said.append(f"sampling error of the fraction {100 * dataset.sampling:.2f} pp")
+    base = true_fraction(study, name)
+    return " · ".join([*said, *([] if base is None else [f"true AM fraction {100 * base:.2f} %"])])
+
+
+def _head(study: Study, groups: Sequence[Group], simulated: bool) -> list[str]:
+    """Say what matters in a few sentences."""
+    said = [f"{len(study.cells)} segmentations of {len(study.datasets)} volumes by {len(study.config.user)} users."]
+    if simulated:
+        said.append(
+            "Users marked simulated are seeded parameter sets, not people: their spread is calibrated, not found."
+        )
+    for kind in ("simple", "watershed", "forest"):
+        stds = [100 * g.std for g in groups if kind_of(g.method) == kind and g.std is not None]
+        if stds:
+            said.append(
+                f"Standard deviation of the AM fraction over users, {kind}: {min(stds):.1f} to {max(stds):.1f} pp."
+            )
+    verdicts = [finding.holds for finding in findings(groups) if finding.holds is not None]
+    if verdicts:
+        said.append(f"Of the {len(verdicts)} findings of the paper that can be told, {sum(verdicts)} hold here.")
+    return said
+
+
+def _plus_minus(study: Study, groups: Sequence[Group]) -> Iterator[dict[str, Any]]:
+    """Give the plus-minus of each volume: all methods, and each kind of method by itself."""
+    present = list(dict.fromkeys(group.method for group in groups))
+    sets = {"all methods of the paper": [m for m in present if m in PAPER_METHODS]}
+    sets |= {kind: [m for m in present if kind_of(m) == kind] for kind in ("simple", "watershed", "forest")}
+    for dataset in study.datasets:
+        for name, methods in sets.items():
+            found = plus_minus(study, groups, dataset, methods)
+            if found is not None:
+                parts = found._asdict()
+                between = parts.pop("methods")
+                yield {
+                    "dataset": dataset,
+                    "methods": name,
+                    **parts,
+                    "between_methods": between,
+                    "truth": true_fraction(study, dataset),
+                }
+
+
+def _group_record(group: Group) -> dict[str, Any]:
+    return {
+        "dataset": group.dataset, "method": group.method, "filtered": group.filtered, "fractions": group.fractions,
+        "mean": group.mean, "std": group.std, "disagreement": group.disagreement, "distance": group.distance,
+        "pairs": [{"a": a, "b": b, "share": share} for (a, b), share in group.pairs.items()],
+    }  # fmt: skip
+
+
+def _table(study: Study) -> pd.DataFrame:
+    """Flatten the rows for a spreadsheet."""
+    flat = []
+    for entry in records(study):
+        line: dict[str, Any] = {}
+        for name, value in entry.items():
+            if name == "fractions":
+                line |= {f"fraction_{label}": share for label, share in value.items()}
+            elif not isinstance(value, list):
+                line[name] = value
+        flat.append(line)
+    return pd.DataFrame(flat)
+
+
+def _write_labels(study: Study, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for cell in study.cells:
+        kind = "filtered" if cell.filtered else "raw"
+        user = "auto" if cell.user == "-" else cell.user
+        write_volume(study.labels(cell), folder / f"{cell.dataset}-{cell.method}-{kind}-{user}.tif")
+
+
+def _pictures(study: Study, groups: Sequence[Group]) -> Iterator[Picture]:
+    for title, caption, figure in _drawn(study, groups):
+        if figure is not None:
+            yield Picture(title, caption, embed(figure, title))
+
+
+def _drawn(study: Study, groups: Sequence[Group]) -> Iterator[tuple[str, str, Figure | None]]:
+    yield "Workflow", "What was run.", draw.workflow(study)
+    for name in study.datasets:
+        yield f"{name}: orthoslices", _about(study, name) + ".", draw.orthoslices(study, name)
+        yield (
+            f"{name}: histogram",
+            "Lines: each user's S2 (dotted: Otsu). Bars above: the windows that gWS (upper) and cWS (lower) leave "
+            "without a seed.",
+            draw.histograms(study, groups, name),
+        )
+        yield f"{name}: AM fraction", "Each user by method.", draw.fractions(study, groups, name)
+        yield (
+            f"{name}: standard deviation over users",
+            "Sample standard deviation (n - 1) of the AM fraction.",
+            draw.spreads(groups, name, value="std", words="std of AM fraction (pp)"),
+        )
+        yield (
+            f"{name}: image subtraction",
+            "Share of voxels to which two users give different labels, mean over the pairs.",
+            draw.spreads(groups, name, value="disagreement", words="voxels that differ (%)"),
+        )
+        yield (
+            f"{name}: where users differ",
+            "Middle slice: orange where only the first of the two sees active material, blue where only the second.",
+            draw.differences(study, groups, name, filtered="raw" not in study.config.inputs),
+        )
+    for same in dict.fromkeys(d.same_as for d in study.config.dataset if d.same_as):
+        names = [d.name for d in study.config.dataset if d.same_as == same]
+        yield f"{same}: scans of one geometry", "Mean over users.", draw.one_geometry(study, groups, names)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

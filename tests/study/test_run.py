@@ -1,0 +1,163 @@
+"""Claims about a whole study: it runs, it resumes after any kill with the same bytes, it says what it found."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tifffile
+
+from fijibridge.phantom.library import make_sample
+from fijibridge.study.cells import CellStore
+from fijibridge.study.config import check_study
+from fijibridge.study.run import run_study
+from fijibridge.study.summary import plus_minus, summarise
+
+TINY = {
+    "dataset": [{"name": "one", "phantom": "NMC-1", "size": 32}],
+    "methods": ["S1", "S2", "gWS", "ML1", "MLX10", "otsu"],
+    "inputs": ["raw"],
+}
+
+
+def cli(*arguments, **options):
+    return [sys.executable, "-c", "from fijibridge.cli import main; main()", "study", *map(str, arguments)]
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quick")
+    done = subprocess.run(cli("--quick", "-o", folder, "--json"), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)
+
+
+def test_quick_study_gives_every_segmentation_and_the_report(quick):
+    """Two volumes, raw and filtered, ten methods by three users and Otsu."""
+    folder, printed = quick
+    results = json.loads((folder / "results.json").read_text())
+    assert len(printed["rows"]) == len(results["rows"]) == 2 * 2 * (10 * 3 + 1)
+    assert not printed["left_out"]
+    assert all(0.2 < row["fractions"]["1"] < 0.8 and row["dice"] > 0.5 for row in results["rows"])
+    assert (folder / "results.csv").read_text().count("\n") == len(results["rows"]) + 1
+
+
+def test_report_says_simulated_shows_the_papers_numbers_and_needs_no_network(quick):
+    """Nobody may take a parameter set for a person."""
+    text = (quick[0] / "report.html").read_text()
+    assert "ours, simulated" in text.lower()
+    for number in ("up to 0.13", "below 0.06", "3.5 % / 4.6 % / 7.6 %", "1.5 / 1.6 / 2.6 / 2.7"):
+        assert number in text
+    assert "does not hold" in text or "holds" in text
+    assert 'src="http' not in text
+    assert text.count("<img ") >= 12
+
+
+def test_spread_and_subtraction_are_those_of_the_rows(quick):
+    """The tables come from the rows by the paper's formulas, worked here anew."""
+    results = json.loads((quick[0] / "results.json").read_text())
+    for group in results["groups"]:
+        mine = [
+            row["fractions"]["1"]
+            for row in results["rows"]
+            if all(row[key] == group[key] for key in ("dataset", "method", "filtered"))
+        ]
+        if len(mine) == 3:
+            assert group["std"] == pytest.approx(np.std(mine, ddof=1))
+            assert group["disagreement"] == pytest.approx(np.mean([pair["share"] for pair in group["pairs"]]))
+
+
+def test_second_run_makes_nothing_anew(tmp_path):
+    """Every cell is found by its key, and a changed parameter makes only its own cells."""
+    first = run_study(check_study(TINY), tmp_path)
+    times = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
+    run_study(check_study(TINY), tmp_path)
+    assert times == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
+    users = [{"name": name, "simulated": name} for name in "AB"] + [
+        {"name": "C", "simulated": "C", "parameters": {"bias": 0.1}}
+    ]
+    changed = run_study(check_study(TINY | {"user": users}), tmp_path)
+    same = {cell.key for cell in first.cells} & {cell.key for cell in changed.cells}
+    assert len(same) == 5 * 2 + 1
+
+
+def test_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path):
+    """kill -9 at three moments; then the run is finished and compared with one that was left alone."""
+    study = tmp_path / "study.toml"
+    study.write_text(
+        'methods = ["S1", "S2", "gWS", "ML1", "MLX10"]\ninputs = ["raw"]\n'
+        '[[dataset]]\nname = "one"\nphantom = "NMC-1"\nsize = 32\n'
+    )
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    for number in (1, 4, 9):
+        process = subprocess.Popen(cli(study, "-o", killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        limit = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < limit:
+            if len(list(killed.glob("cells/*.json"))) >= number:
+                os.kill(process.pid, signal.SIGKILL)
+                break
+            time.sleep(0.02)
+        process.wait()
+    for folder in (killed, whole):
+        subprocess.run(cli(study, "-o", folder), check=True, capture_output=True)
+    kept = sorted(path.name for path in (whole / "cells").iterdir())
+    assert kept == sorted(path.name for path in (killed / "cells").iterdir() if not path.name.startswith("."))
+    one, two = CellStore(killed / "cells"), CellStore(whole / "cells")
+    for key in {name.split(".")[0] for name in kept}:
+        assert np.array_equal(one.labels(key), two.labels(key))
+        assert one.find(key).numbers["fractions"] == two.find(key).numbers["fractions"]
+
+
+def test_broken_cell_is_made_anew(tmp_path):
+    """A disk that was full must not stop the study for ever."""
+    study = check_study(TINY | {"methods": ["S2"]})
+    first = run_study(study, tmp_path)
+    (tmp_path / "cells" / f"{first.cells[0].key}.json").write_text("{")
+    again = run_study(study, tmp_path)
+    assert [cell.numbers["fractions"] for cell in again.cells] == [cell.numbers["fractions"] for cell in first.cells]
+
+
+def test_real_users_bring_labels_and_grey_levels(tmp_path):
+    """Anna painted on a TIFF and chose grey levels, Ben only chose; what neither gave is named, not invented."""
+    sample = make_sample("NMC-1", size=32)
+    tifffile.imwrite(tmp_path / "stack.tif", sample.grey.data, imagej=True)
+    (tmp_path / "anna" / "one").mkdir(parents=True)
+    painted = np.where(np.arange(32)[:, None, None] % 8 == 4, sample.truth.data, 0).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "anna" / "one" / "MLX25.tif", painted, imagej=True)
+    levels = {"one": {"S2": 105.0, "gWS": [95.0, 115.0]}}
+    study = check_study(
+        {
+            "dataset": [{"name": "one", "path": "stack.tif", "voxel_size": [397, 397, 397]}],
+            "user": [
+                {"name": "anna", "labels": "anna", "choices": levels},
+                {"name": "ben", "choices": {"one": {"S2": 100.0, "gWS": [90.0, 120.0]}}},
+            ],
+            "methods": ["S2", "gWS", "cWS", "MLX25"],
+            "inputs": ["raw"],
+        },
+        base=tmp_path,
+    )
+    result = run_study(study, tmp_path / "out")
+    assert [(cell.method, cell.user) for cell in result.cells] == [
+        ("S2", "anna"), ("S2", "ben"), ("gWS", "anna"), ("gWS", "ben"), ("MLX25", "anna")
+    ]  # fmt: skip
+    assert not any(cell.simulated for cell in result.cells)
+    assert len(result.left_out) == 3
+    share = float((sample.grey.data > 105).mean())
+    assert result.cells[0].numbers["fractions"]["1"] == pytest.approx(share)
+
+
+def test_one_plus_minus_holds_users_methods_and_the_finite_volume(tmp_path):
+    """It is never smaller than any of its parts, and the truth of the phantom lies inside."""
+    result = run_study(check_study(TINY), tmp_path)
+    groups = summarise(result)
+    found = plus_minus(result, groups, "one", ["S1", "S2", "gWS", "ML1", "MLX10"])
+    assert found.plus_minus > found.standard > max(found.users, found.methods, found.sampling)
+    truth = float((result.datasets["one"].truth.data == 1).mean())
+    assert abs(found.fraction - truth) < found.plus_minus
