@@ -48,7 +48,10 @@ def demo(
 def compare(
     stack: Stack,
     labels: Annotated[
-        Path, typer.Option(help="Painted labels: 1 = active material, 2 = pore + binder, 0 = unlabelled.")
+        Path,
+        typer.Option(
+            help="Labels (TIFF, ROIs, .ilp, .labeling): 1 = active material, 2 = pore + binder, 0 = unlabelled."
+        ),
     ],
     out: OutFolder,
     truth: Annotated[Path | None, typer.Option(help="Labels of known truth, 0 = not known.")] = None,

@@ -14,8 +14,9 @@ import numpy as np
 import typer
 from numpy.typing import DTypeLike, NDArray
 
-from ..errors import LabelsError, WriteError
-from ..forest import Forest, Trainer, cross_validate, load_forest, read_ilastik, save_forest
+from ..errors import WriteError
+from ..forest import FeatureSet, Forest, Trainer, cross_validate, load_forest, read_ilastik, save_forest
+from ..forest.training import MIN_LEAF, TREES
 from ..io import write_volume
 from ..volume import Volume, with_data
 from ._app import AsJson, Seed, Stack, UnitsOption, VoxelSizeOption
@@ -31,10 +32,12 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     stack: Stack,
-    labels: Annotated[Path, typer.Option(help="Painted labels (TIFF, 0 = unlabelled) or an ilastik project (.ilp).")],
+    labels: Annotated[
+        Path, typer.Option(help="Labels: TIFF, ImageJ ROIs (.roi, .zip), ilastik (.ilp), Labkit (.labeling).")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Model file to write, such as model.fbforest.")],
-    trees: Annotated[int, typer.Option(help="Number of trees.")] = 30,
-    min_leaf: Annotated[int, typer.Option(help="Fewest labelled voxels in a leaf.")] = 10,
+    trees: Annotated[int, typer.Option(help="Number of trees.")] = TREES,
+    min_leaf: Annotated[int, typer.Option(help="Fewest labelled voxels in a leaf.")] = MIN_LEAF,
     validate: Annotated[
         bool, typer.Option("--validate", help="Also tell the accuracy, trained and tested on separate blocks.")
     ] = False,
@@ -68,13 +71,10 @@ def train(
     _say_trained(forest, out, accuracy, as_json)
 
 
-def _labels_and_features(path: Path, volume: Volume) -> tuple[Any, Any]:
+def _labels_and_features(path: Path, volume: Volume) -> tuple[Volume, FeatureSet | None]:
     if path.suffix.lower() != ".ilp":
         return read_labels(path, volume), None
-    project = read_ilastik(path)
-    if project.shape != volume.shape:
-        raise LabelsError(f"{path} was painted on an image of {project.shape} voxels, the stack has {volume.shape}")
-    return project.labels, project.features
+    return read_labels(path, volume), read_ilastik(path).features
 
 
 def _say_trained(forest: Forest, out: Path, accuracy: float | None, as_json: bool) -> None:

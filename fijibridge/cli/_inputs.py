@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import ParameterError
 from ..io import read_volume
+from ..study import users
 from ..volume import Units, Volume, voxel_size, with_data
 
 
@@ -23,7 +24,12 @@ def read_stack(path: Path, spacing: str, units: Units, *, mmap: bool = False) ->
 
 
 def read_labels(path: Path, volume: Volume) -> Volume:
-    """Read labels; a label file that carries no voxel size but has the stack's shape lies on the stack's grid."""
+    """Read labels from an image, ImageJ ROIs, an ilastik project or a Labkit labeling.
+
+    A label image that carries no voxel size but has the stack's shape lies on the stack's grid.
+    """
+    if path.suffix.lower() in users.READERS:
+        return users.read_labels(path, volume)
     labels = read_volume(path)
     if voxel_size(labels).units == "voxel" and labels.shape == volume.shape:
         return with_data(volume, labels.data)

@@ -53,7 +53,9 @@ def test_probabilities_sum_to_one_and_lead_to_the_labels(run, stack, model, tmp_
     ]
     first, second = (fb.read_volume(name).data for name in files[1:])
     assert first + second == pytest.approx(1, abs=1e-6)
-    assert np.array_equal(fb.read_volume(out).data == 1, first >= second)
+    clear = np.abs(first - second) > 1e-6  # labels are decided in double precision, the files hold single
+    assert np.array_equal((fb.read_volume(out).data == 1)[clear], (first > second)[clear])
+    assert clear.mean() > 0.99
 
 
 def test_validation_reports_an_accuracy(run, tmp_path):
