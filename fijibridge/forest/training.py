@@ -23,6 +23,8 @@ from .features import FeatureSet
 from .model import Forest
 
 ClassWeight = Literal["balanced"] | None
+#: The default forest; docs/decisions/002 has the table that it was chosen by.
+TREES, MIN_LEAF = 100, 2
 #: Tiles in which training computes features: small, since labels are sparse and the floats of a tile are held.
 _TILE = (16, 32, 64)
 
@@ -32,8 +34,8 @@ def train(
     labels: Labels,
     *,
     features: FeatureSet | None = None,
-    trees: int = 30,
-    min_leaf: int = 10,
+    trees: int = TREES,
+    min_leaf: int = MIN_LEAF,
     max_depth: int | None = None,
     class_weight: ClassWeight = "balanced",
     most: int = 20_000,
@@ -111,8 +113,8 @@ class Trainer:
         self,
         labels: Labels,
         *,
-        trees: int = 30,
-        min_leaf: int = 10,
+        trees: int = TREES,
+        min_leaf: int = MIN_LEAF,
         max_depth: int | None = None,
         class_weight: ClassWeight = "balanced",
         most: int = 20_000,

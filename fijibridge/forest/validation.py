@@ -15,7 +15,7 @@ from ._encode import Coder, fit_coder
 from ._labels import Labels, Painted, painted_voxels, thinned
 from ._smooth import Floats
 from .features import FeatureSet
-from .training import Trainer
+from .training import MIN_LEAF, TREES, Trainer
 
 
 class CrossValidation(NamedTuple):
@@ -60,8 +60,8 @@ def cross_validate(
     *,
     folds: int = 5,
     block: int = 32,
-    trees: int = 30,
-    min_leaf: int = 10,
+    trees: int = TREES,
+    min_leaf: int = MIN_LEAF,
     most: int = 20_000,
     seed: int = 0,
     progress: Progress = None,
@@ -100,8 +100,8 @@ def suggest_features(
     cost: float = 0.002,
     folds: int = 5,
     block: int = 32,
-    trees: int = 30,
-    min_leaf: int = 10,
+    trees: int = TREES,
+    min_leaf: int = MIN_LEAF,
     most: int = 20_000,
     seed: int = 0,
     progress: Progress = None,

@@ -15,4 +15,4 @@ def painted() -> Painted:
 
 @pytest.fixture(scope="session")
 def forest(painted: Painted) -> Forest:
-    return train(painted.volume, painted.labels)
+    return train(painted.volume, painted.labels, trees=30, min_leaf=5)

@@ -18,7 +18,7 @@ def trainer(painted) -> Trainer:
 
 def test_the_accuracy_is_that_on_the_rest_of_the_volume(painted, forest, trainer):
     """What cross-validation says must hold where nobody painted."""
-    found = cross_validate(trainer, painted.labels, block=16)
+    found = cross_validate(trainer, painted.labels, block=16, trees=30, min_leaf=5)
     truly = (forest.predict(painted.volume).data == painted.truth).mean()
     assert abs(found.accuracy - truly) < 0.02
     assert found.confusion.sum() == sum(forest.provenance["voxels_per_class"].values())
@@ -34,8 +34,8 @@ def test_leaving_out_whole_blocks_sees_through_memorising():
     volume = make_volume((grey * 1e4).astype(np.float32))
     trainer = Trainer(volume)
     labels = {8: blocks[8]}
-    assert trainer.fit(labels, min_leaf=1, out_of_bag=True).provenance["out_of_bag_error"] < 0.1
-    assert cross_validate(trainer, labels, block=16, min_leaf=1).accuracy < 0.65
+    assert trainer.fit(labels, trees=30, min_leaf=1, out_of_bag=True).provenance["out_of_bag_error"] < 0.1
+    assert cross_validate(trainer, labels, block=16, trees=30, min_leaf=1).accuracy < 0.65
 
 
 def test_a_smaller_set_costs_no_more_than_was_allowed(painted, trainer):
@@ -70,4 +70,4 @@ def test_features_that_are_known_are_not_computed_again(painted):
     trainer = Trainer(painted.volume, features=FeatureSet(("gaussian(1)",)))
     trainer.fit(painted.labels)
     trainer._extractor = None
-    assert cross_validate(trainer, painted.labels, block=16).accuracy > 0.8
+    assert cross_validate(trainer, painted.labels, block=16, trees=10).accuracy > 0.8
