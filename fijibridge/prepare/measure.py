@@ -40,8 +40,13 @@ class Spectrum(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """Power of vertical stripes as a multiple of what other directions have: 1 = none."""
-        return float(self.stripes.sum() / max(self.reference.sum(), 1e-30))
+        """Power of vertical stripes as a multiple of what other directions have: 1 = none.
+
+        All frequencies weigh alike (geometric mean): in a plain sum, the shapes of a few large particles would count
+        for more than all stripes.
+        """
+        tiny = max(self.reference.max(initial=0) * 1e-12, 1e-30)
+        return float(np.exp(np.mean(np.log((self.stripes + tiny) / (self.reference + tiny)))))
 
 
 def grey_window(*volumes: Volume) -> tuple[float, float]:

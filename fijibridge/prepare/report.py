@@ -17,9 +17,11 @@ from .measure import Spectrum, emptied, kept, shifts_in, stripe_spectrum
 
 #: Smallest side of a slice whose stripes can be told from its structure.
 _SMALLEST = 32
+#: Below this share of what other directions have, more than stripes was taken.
+_HOLLOW = 0.7
 _PLANES = (
-    "Planes through the middle, at true proportions, each with its own grey window. Drift and jumps show in xz and yz: "
-    "there, aligned slices have smooth edges."
+    "Planes through the middle, at true proportions, each with its own grey window. Drift and jumps show along z (in xz "
+    "and yz, where there are slices enough): there, aligned slices have smooth edges."
 )
 _SHIFTS = (
     "By how many voxels each slice was moved (left), and how much of that is new from one slice to the next (right)."
@@ -92,7 +94,7 @@ def _drawn(run: Run, spectra: tuple[Spectrum, Spectrum] | None, moved: list[_Mov
     drawn = [("Before and after", _PLANES, figures.orthoslices(run.before, run.after))]
     if moved:
         drawn.append(("Shifts", _SHIFTS, figures.shifts([(step.name, step.shifts) for step in moved])))
-    if not _is_mask(run):
+    if not _is_mask(run) and min(run.before.shape[0], run.after.shape[0]) > 1:
         drawn.append(("Grey levels by slice", _GREYS, figures.histograms_by_slice(run.before, run.after)))
     if spectra:
         drawn.append(("Stripes", _STRIPES, figures.stripes(*spectra, run.before)))
@@ -111,14 +113,21 @@ def _findings(run: Run, spectra: tuple[Spectrum, Spectrum] | None, moved: list[_
             f"next by up to {jump:.1f}, which left {100 * step.emptied:.1f} % of the voxels empty at the borders."
         )
     if spectra:
-        said.append(
-            f"Vertical stripes had {spectra[0].ratio:.2f} times the power of other directions before, and "
-            f"{spectra[1].ratio:.2f} times after (about 1 where there are none)."
-        )
+        said.append(_about_stripes(*(spectrum.ratio for spectrum in spectra)))
     share = kept(run.before, run.steps[-1])
     if share is not None and abs(share - 1) > 1e-3:
         said.append(f"{100 * share:.1f} % of the volume is left; the rest was cut off.")
     return said
+
+
+def _about_stripes(before: float, after: float) -> str:
+    said = (
+        f"Along the stripes' frequencies the power was {before:.2f} times that of other directions before, and "
+        f"{after:.2f} times after (about 1 where there are no vertical stripes)"
+    )
+    if after < _HOLLOW * min(before, 1):
+        return f"{said}: less than other directions have, so structure and noise went with the stripes."
+    return f"{said}."
 
 
 def _spectra(run: Run) -> tuple[Spectrum, Spectrum] | None:

