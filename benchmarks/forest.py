@@ -253,8 +253,8 @@ def _iou(labels: np.ndarray, truth: np.ndarray, scored: np.ndarray) -> float:
 
 def default_forest(cases: list[Case], seeds: int) -> Iterator[Row]:
     """Accuracy and cost of smaller forests, from which the default was chosen."""
-    choices = [(100, 1, None), (100, 2, None), (100, 3, None), (100, 5, None), (100, 10, None), (100, 1, 12)]
-    choices += [(60, 1, None), (60, 2, None), (60, 3, None), (40, 2, None), (30, 1, None), (30, 10, None)]
+    choices = [(100, 1, None), (100, 2, None), (100, 5, None), (100, 10, None), (100, 1, 8)]
+    choices += [(50, 1, None), (50, 2, None), (30, 1, None), (30, 10, None), (10, 10, None)]
     for case in cases:
         volume, labels = volumes(case)
         trainer = Trainer(volume, features=FeatureSet(FeatureSet.default().names, flat=case.flat))
