@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from ..operation import Engine, operation
 from ..volume import Volume, history, make_volume, origin, voxel_size
+from . import _fiji as imagej
 
 Box: TypeAlias = tuple[int, int, int, int, int, int]
 
@@ -51,6 +52,14 @@ def _check(volume: Volume, *, box: Box | None, empty: float) -> None:
 @crop.engine("native")
 def _native(volume: Volume, *, box: Box | None, empty: float) -> Volume:
     return cut(volume, box or valid_box(volume, empty))
+
+
+@crop.engine("fiji", version=imagej.imagej_version)
+def _in_imagej(volume: Volume, *, box: Box | None, empty: float) -> Volume:
+    where = box or valid_box(volume, empty)
+    edges = dict(zip(("z0", "z1", "y0", "y1", "x0", "x1"), where, strict=True))
+    done = np.asarray(imagej.run("crop.ijm", volume, **edges).image.data)
+    return placed(volume, done > 0 if volume.dtype.kind == "b" else done, where)
 
 
 def cut(volume: Volume, box: Box) -> Volume:

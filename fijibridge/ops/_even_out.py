@@ -12,6 +12,7 @@ from scipy import ndimage
 from ..errors import ParameterError, VolumeError
 from ..operation import Engine, operation
 from ..volume import Volume, check_volume, with_data
+from . import _fiji as imagej
 
 Image = NDArray[np.float32]
 Reference = Literal["stack", "first", "middle"]
@@ -93,6 +94,13 @@ def _native(volume: Volume, *, between_slices: bool, gradient_share: float, refe
             image = image / _light(image, gradient_share)
         result[z] = _in_dtype(image, volume.dtype)
     return with_data(volume, result)
+
+
+@even_out.engine("fiji", version=imagej.imagej_version)
+def _in_imagej(volume: Volume, *, between_slices: bool, gradient_share: float, reference: Reference) -> Volume:
+    if gradient_share > 0:
+        raise ParameterError("even_out in ImageJ has no gradient_share; use engine='native'")
+    return with_data(volume, np.asarray(imagej.run("even_out.ijm", volume, reference=reference).image.data))
 
 
 def _lines(quantiles: NDArray[np.float64], reference: Reference) -> list[_Line]:

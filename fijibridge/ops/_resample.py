@@ -12,6 +12,7 @@ from scipy import ndimage
 from ..errors import ParameterError
 from ..operation import Engine, operation
 from ..volume import Units, Volume, history, make_volume, origin, voxel_size
+from . import _fiji as imagej
 
 Size: TypeAlias = tuple[float, float, float]
 
@@ -89,6 +90,19 @@ def _native(volume: Volume, *, size: Size | None, units: Units | None, labels: b
         limits = np.iinfo(data.dtype)
         result = np.clip(np.rint(result), limits.min, limits.max)
     return on_grid(volume, result.astype(data.dtype), wanted, even=positions is None)
+
+
+@resample.engine("fiji", version=imagej.imagej_version)
+def _in_imagej(volume: Volume, *, size: Size | None, units: Units | None, labels: bool,
+               positions: tuple[float, ...] | None) -> Volume:  # fmt: skip
+    if positions is not None:
+        raise ParameterError("resample in ImageJ takes no positions of slices; use engine='native'")
+    wanted = new_size(volume, size, units)
+    depth, height, width = new_shape(volume, wanted)
+    whole = labels or volume.dtype.kind == "b"
+    done = imagej.run("resample.ijm", volume, width=width, height=height, depth=depth, labels=whole)
+    data = np.asarray(done.image.data)
+    return on_grid(volume, data > 0 if volume.dtype.kind == "b" else data, wanted)
 
 
 def new_size(volume: Volume, size: Size | None, units: Units | None) -> Size:

@@ -14,6 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 MACROS = sorted(path.name for path in (ROOT / "macros").glob("*.ijm"))
 #: Options with which a macro runs on a stack of grey levels from 0 to 255.
 OPTIONS = {
+    "align.ijm": {"trend": "remove"},
+    "crop.ijm": {"x0": 0},
+    "decurtain.ijm": {"width": 1, "keep": 12},
+    "even_out.ijm": {"reference": "stack"},
+    "resample.ijm": {"labels": False},
     "smooth.ijm": {"sigma": 1.1},
     "threshold.ijm": {"method": "otsu"},
     "watershed.ijm": {"low": 80, "high": 160},
