@@ -20,7 +20,7 @@ _SMALLEST = 32
 #: Below this share of what other directions have, more than stripes was taken.
 _HOLLOW = 0.7
 _PLANES = (
-    "Planes through the middle, at true proportions, each with its own grey window. Drift and jumps show along z (in xz "
+    "Planes through the middle, at true proportions, each with its own grey window. Drift and jumps show along z (xz "
     "and yz, where there are slices enough): there, aligned slices have smooth edges."
 )
 _SHIFTS = (
