@@ -100,9 +100,9 @@ def _table(result: Comparison) -> Table:
         box=box.SIMPLE,
         padding=(0, 1, 0, 0),
     )
-    columns = ["method", "engine", "input", f"label {first} %"]
+    columns = ["method", "engine", "input", f"{first} in %"]
     if result.truth is not None:
-        columns += ["error pp", "Dice", "IoU", "accuracy %"]
+        columns += ["error pp", "Dice", "IoU", "acc. %"]
     for index, name in enumerate([*columns, "s"]):
         table.add_column(name, justify="left" if index < 3 else "right", no_wrap=True)
     for row in result.rows:
