@@ -228,8 +228,9 @@ def test_odd_arrays_go_in_right(fiji):
 
 def test_a_result_can_be_kept_changed_and_sent_again(fiji, ramp):
     """It lies in shared memory, which must not be used again while somebody looks at it."""
-    kept = [fiji.run_macro(f'run("Add...", "value={n} stack");', ramp).image for n in range(5)]
+    large = make_volume(np.resize(ramp.data, (40, 256, 256)))
+    kept = [fiji.run_macro(f'run("Add...", "value={n} stack");', large).image for n in range(5)]
     for n, image in enumerate(kept):
-        np.testing.assert_array_equal(image.data, ramp.data + n)
+        np.testing.assert_array_equal(image.data, large.data + n)
     kept[0].data[...] = 7
     assert (fiji.run_macro("", kept[0]).image.data == 7).all()

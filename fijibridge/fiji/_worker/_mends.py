@@ -105,6 +105,15 @@ MENDS = (
     ),
     # "Measure" compares the table with a window that is not there, and deletes all rows but the last.
     Mend("ij.plugin.filter.Analyzer", "displayResults", "()V", "if (ij.IJ.getInstance() == null) return;", "before"),
+    # Rows of the results table went into the log, since their window is not there; the table has them anyway.
+    *(
+        Mend(type_, name, signature, "if (ij.IJ.getInstance() == null) return;", "before")
+        for type_, name, signature in (
+            ("ij.IJ", "write", "(Ljava/lang/String;)V"),
+            ("ij.IJ", "setColumnHeadings", "(Ljava/lang/String;)V"),
+            ("ij.measure.ResultsTable", "addResults", "()V"),
+        )
+    ),
     # Gaps in a group of check boxes have no label; "Analyze Particles..." has one, and failed on it.
     Mend(
         DIALOG,
