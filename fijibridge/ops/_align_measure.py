@@ -152,9 +152,7 @@ def _fit(first, second, move, cut, rounds):  # type: ignore[no-untyped-def]
     rim = 4
     top, bottom = max(rim, rim - move_y), min(rows - rim, rows - rim - move_y)
     left, right = max(rim, rim - move_x), min(columns - rim, columns - rim - move_x)
-    scale = 0.0
-    shift_y = 0.0
-    shift_x = 0.0
+    scale = shift_y = shift_x = 0.0
     for step in range(rounds + 1):
         yy = yx = xx = by = bx = 0.0
         spread = count = 0.0

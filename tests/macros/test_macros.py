@@ -19,6 +19,7 @@ OPTIONS = {
     "decurtain.ijm": {"width": 1, "keep": 12},
     "even_out.ijm": {"reference": "stack"},
     "resample.ijm": {"labels": False},
+    "shear.ijm": {"step": 0.0},
     "smooth.ijm": {"sigma": 1.1},
     "threshold.ijm": {"method": "otsu"},
     "watershed.ijm": {"low": 80, "high": 160},

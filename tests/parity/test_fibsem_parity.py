@@ -13,6 +13,7 @@ from fijibridge.ops._crop import crop
 from fijibridge.ops._decurtain import decurtain
 from fijibridge.ops._even_out import even_out
 from fijibridge.ops._resample import resample
+from fijibridge.ops._shear import shear
 from fijibridge.phantom.fibsem import NO_DEFECTS, Defects, make_fibsem
 from fijibridge.volume import make_volume, origin, same_grid, voxel_size
 
@@ -86,6 +87,15 @@ def test_resample_gives_the_same_grid_and_nearly_the_same_values() -> None:
     assert rms(ours.data - theirs.data) < 1
 
 
+def test_shear_moves_slices_as_the_native_engine_does() -> None:
+    """A smooth image moved by parts of a pixel: both interpolate well."""
+    y = np.arange(60)[:, None] + np.zeros((60, 40))
+    data = np.stack([100 + 50 * np.sin((y - 0.6 * z) / 5) for z in range(6)]).astype(np.float32)
+    ours, theirs = (shear(make_volume(data), engine=engine) for engine in ("native", "fiji"))
+    assert same_grid(ours, theirs)
+    assert rms((ours.data - theirs.data)[:, 12:50, 5:-5]) < 1
+
+
 @pytest.mark.parametrize(
     ("operation", "kwargs"),
     [
@@ -94,6 +104,7 @@ def test_resample_gives_the_same_grid_and_nearly_the_same_values() -> None:
         (align, {"interpolation": "nearest"}),
         (even_out, {"gradient_share": 0.5}),
         (resample, {"positions": (0.0, 1.0)}),
+        (shear, {"nearest": True}),
     ],
 )
 def test_what_imagej_lacks_is_an_error_that_names_the_native_engine(operation, kwargs) -> None:  # type: ignore[no-untyped-def]
