@@ -20,7 +20,7 @@ from ..volume import Volume
 
 #: What computes a cell; the rest of this room draws and reports.
 _ROOMS = ("assess", "forest", "ops", "phantom")
-_HERE = ("annotators", "classes", "matrix", "measure", "methods", "people", "specks", "users", "_rois", "_ilastik",
+_HERE = ("annotators", "classes", "matrix", "measure", "methods", "people", "specks", "users", "_rois",
          "_labkit", "_classnames")  # fmt: skip
 
 

@@ -27,8 +27,8 @@ AUTOMATIC: tuple[str, ...] = tuple(name for name in get_args(ops.AutoMethod))
 #: S1 and S3 lie this far from S2, in grey levels of 8 bit.
 _STEP = 10
 #: Voxels of each class that a forest learns from at most, and its trees: at the end, and while its user still paints.
-_MOST, _TREES = 8_000, 30
-_MOST_WHILE_PAINTING, _TREES_WHILE_PAINTING = 1_500, 10
+_MOST, _TREES, _LEAF = 6_000, 30, 10
+_MOST_WHILE_PAINTING, _TREES_WHILE_PAINTING = 1_000, 8
 #: Labels 1 and 2 of the study from dark to bright.
 _CLASSES = (2, 1)
 
@@ -62,7 +62,7 @@ class Bench:
     def forest(self, labels: Volume | Mapping[int, Any], *, while_painting: bool = False) -> Forest:
         """Train on labels of this volume; a forest that only guides the brush is a smaller one."""
         most, trees = (_MOST_WHILE_PAINTING, _TREES_WHILE_PAINTING) if while_painting else (_MOST, _TREES)
-        return self.trainer.fit(labels, most=most, trees=trees, seed=self.seed)
+        return self.trainer.fit(labels, most=most, trees=trees, min_leaf=_LEAF, seed=self.seed)
 
     def know_slices(self, slices: Sequence[int]) -> None:
         """Compute the features of whole slices once: every user and every coverage paints on the same ones."""

@@ -11,13 +11,14 @@ import time
 
 import numpy as np
 import pytest
-import tifffile
 
+from fijibridge.io import write_volume
 from fijibridge.phantom.library import make_sample
 from fijibridge.study.cells import CellStore
 from fijibridge.study.config import check_study
 from fijibridge.study.run import run_study
 from fijibridge.study.summary import plus_minus, summarise
+from fijibridge.volume import with_data
 
 TINY = {
     "dataset": [{"name": "one", "phantom": "NMC-1", "size": 32}],
@@ -126,10 +127,10 @@ def test_broken_cell_is_made_anew(tmp_path):
 def test_real_users_bring_labels_and_grey_levels(tmp_path):
     """Anna painted on a TIFF and chose grey levels, Ben only chose; what neither gave is named, not invented."""
     sample = make_sample("NMC-1", size=32)
-    tifffile.imwrite(tmp_path / "stack.tif", sample.grey.data, imagej=True)
+    write_volume(sample.grey, tmp_path / "stack.tif")
     (tmp_path / "anna" / "one").mkdir(parents=True)
     painted = np.where(np.arange(32)[:, None, None] % 8 == 4, sample.truth.data, 0).astype(np.uint8)
-    tifffile.imwrite(tmp_path / "anna" / "one" / "MLX25.tif", painted, imagej=True)
+    write_volume(with_data(sample.grey, painted), tmp_path / "anna" / "one" / "MLX25.tif")
     levels = {"one": {"S2": 105.0, "gWS": [95.0, 115.0]}}
     study = check_study(
         {
