@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from fijibridge.errors import ParameterError, ReadError
 from fijibridge.study.config import check_study, read_study
 
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"dataset": [{"name": "one", "phantom": "NMC-1", "size": 32}]}
 
 
@@ -71,3 +76,11 @@ def test_a_file_that_is_no_toml_is_one_sentence(tmp_path):
         read_study(tmp_path / "study.toml")
     with pytest.raises(ReadError, match="cannot read"):
         read_study(tmp_path / "other.toml")
+
+
+def test_the_guides_example_is_a_study():
+    """What people copy must run."""
+    guide = (ROOT / "docs" / "guide" / "study.md").read_text(encoding="utf-8")
+    start, end = guide.index('    name = "NMC, spring"'), guide.index("A key that there is not")
+    study = check_study(tomllib.loads(textwrap.dedent(guide[start:end])))
+    assert [user.name for user in study.user] == ["Anna", "B"]

@@ -89,14 +89,14 @@ def test_second_run_makes_nothing_anew(tmp_path):
 
 
 def test_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path):
-    """kill -9 at three moments; then the run is finished and compared with one that was left alone."""
+    """kill -9 at two moments; then the run is finished and compared with one that was left alone."""
     study = tmp_path / "study.toml"
     study.write_text(
-        'methods = ["S1", "S2", "gWS", "ML1", "MLX10"]\ninputs = ["raw"]\n'
+        'methods = ["S1", "S2", "gWS", "ML1"]\ninputs = ["raw"]\n'
         '[[dataset]]\nname = "one"\nphantom = "NMC-1"\nsize = 32\n'
     )
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    for number in (1, 4, 9):
+    for number in (1, 7):
         process = subprocess.Popen(cli(study, "-o", killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         limit = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < limit:
