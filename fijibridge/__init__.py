@@ -24,9 +24,14 @@ if TYPE_CHECKING:
     from .ops import align as align
     from .ops import apply_shifts as apply_shifts
     from .ops import automatic_threshold as automatic_threshold
+    from .ops import crop as crop
     from .ops import decurtain as decurtain
     from .ops import estimate_shifts as estimate_shifts
+    from .ops import even_out as even_out
+    from .ops import fill_pores as fill_pores
     from .ops import operations as operations
+    from .ops import resample as resample
+    from .ops import shear as shear
     from .ops import smooth as smooth
     from .ops import threshold as threshold
     from .ops import watershed as watershed
@@ -49,9 +54,14 @@ _HOMES = {
         "align",
         "apply_shifts",
         "automatic_threshold",
+        "crop",
         "decurtain",
         "estimate_shifts",
+        "even_out",
+        "fill_pores",
         "operations",
+        "resample",
+        "shear",
         "smooth",
         "threshold",
         "watershed",

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from ..operation import operations
 from ._align import align, apply_shifts, estimate_shifts
+from ._crop import crop
 from ._decurtain import decurtain
+from ._even_out import even_out
+from ._fill_pores import fill_pores
+from ._resample import resample
+from ._shear import shear
 from ._smooth import smooth
 from ._threshold import AutoMethod, Method, automatic_threshold, threshold
 from ._watershed import watershed
@@ -15,9 +20,14 @@ __all__ = [
     "align",
     "apply_shifts",
     "automatic_threshold",
+    "crop",
     "decurtain",
     "estimate_shifts",
+    "even_out",
+    "fill_pores",
     "operations",
+    "resample",
+    "shear",
     "smooth",
     "threshold",
     "watershed",

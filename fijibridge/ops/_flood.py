@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -50,10 +48,10 @@ def flood(levels: NDArray[np.uint16], seeds: NDArray[np.uint8]) -> NDArray[np.ui
     height, width = labels.shape[1], labels.shape[2]
     steps = np.array([-height * width, -width, -1, 1, width, height * width], np.int64)
     _flood(padded.ravel(), labels.ravel(), steps)
-    return cast(NDArray[np.uint8], labels[1:-1, 1:-1, 1:-1])
+    return labels[1:-1, 1:-1, 1:-1]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _flood(levels, labels, steps):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Flood in place; a queue is a chain of voxels through `behind`."""
     first = np.full(LEVELS, -1, np.int64)
@@ -78,7 +76,7 @@ def _flood(levels, labels, steps):  # type: ignore[no-untyped-def]  # pragma: no
                 level = min(level, levels[neighbour])
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always")
 def _is_shore(labels, voxel, steps):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     for step in steps:  # noqa: SIM110 - numba compiles the loop, not the generator
         if labels[voxel + step] == 0:
@@ -86,7 +84,7 @@ def _is_shore(labels, voxel, steps):  # type: ignore[no-untyped-def]  # pragma: 
     return False
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always")
 def _push(first, last, behind, level, voxel):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     behind[voxel] = -1
     if first[level] < 0:

@@ -8,10 +8,11 @@ from pathlib import Path
 import fijibridge as fb
 
 PUBLIC = [
-    "Comparison", "Fiji", "FijibridgeError", "Forest", "MacroResult", "Volume", "VoxelSize", "__version__", "align",
-    "apply_shifts", "automatic_threshold", "compare", "decurtain", "estimate_shifts", "load_forest", "make_electrode",
-    "make_volume", "operations", "read_volume", "same_grid", "save_forest", "smooth", "threshold", "train",
-    "voxel_size", "watershed", "with_data", "write_volume",
+    "Comparison", "Fiji", "FijibridgeError", "Forest", "MacroResult", "Volume", "VoxelSize", "__version__",
+    "align", "apply_shifts", "automatic_threshold", "compare", "crop", "decurtain", "estimate_shifts",
+    "even_out", "fill_pores", "load_forest", "make_electrode", "make_volume", "operations", "read_volume",
+    "resample", "same_grid", "save_forest", "shear", "smooth", "threshold", "train", "voxel_size", "watershed",
+    "with_data", "write_volume",
 ]  # fmt: skip
 
 

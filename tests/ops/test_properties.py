@@ -17,6 +17,9 @@ from fijibridge.volume import Volume, history, make_volume, origin, record, same
 
 #: One call of each operation that keeps the grid; the test below says which are missing.
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "decurtain": {},
+    "even_out": {},
+    "fill_pores": {"phase": 180},
     "smooth": {"sigma": 0.9},
     "threshold": {"method": "li"},
     "watershed": {"low": 60, "high": 140},
