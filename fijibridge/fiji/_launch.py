@@ -8,6 +8,7 @@ from typing import Any
 
 from ..settings import Settings
 from ._find import Found, embedded_java, identify, java_home, jvm_library
+from ._fonts import font_options
 from ._jars import find_jars
 from ._prepare import Prepared, prepared
 
@@ -32,7 +33,7 @@ def orders(settings: Settings) -> dict[str, Any]:
 def _in_own_java(found: Found, settings: Settings, classpath: list[str]) -> dict[str, Any]:
     # Without the first option the patcher looks for plugins in the user's home as well.
     extra = os.pathsep.join(str(folder) for folder in [settings.plugins] if folder and found.kind == "bare")
-    options = [f"-Dij1.plugin.dirs={extra or os.devnull}"]
+    options = [f"-Dij1.plugin.dirs={extra or os.devnull}", *font_options(settings.cache)]
     folder = found.place if found.kind == "bare" else settings.plugins
     if folder:
         options.append(f"-Dplugins.dir={folder}")

@@ -7,6 +7,7 @@ import concurrent.futures
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -57,8 +58,6 @@ def test_two_workers_really_work_at_the_same_time(reckless):
     while (!File.exists(other)) wait(5);
     return "met";
     """
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         one, two = (os.path.join(folder, name) for name in ("one", "two"))
         jobs = [reckless.submit_macro(text, mine=a, other=b) for a, b in ((one, two), (two, one))]
@@ -163,6 +162,24 @@ def test_java_options_of_the_user_do_not_change_the_heap():
     """
     done = run_python(code, env={**os.environ, "JAVA_TOOL_OPTIONS": "-Xmx1g", "_JAVA_OPTIONS": "-Xmx2g"})
     assert done.stdout == "True\n", done.stderr
+
+
+def test_systems_without_memory_files_use_unlinked_temporary_files():
+    """As macOS; the voxels and the log go through them, and nothing is left in the folder."""
+    code = """
+    import os, tempfile
+    if hasattr(os, "memfd_create"):
+        del os.memfd_create
+    import numpy as np
+    from fijibridge.fiji import Fiji
+    from fijibridge.volume import make_volume
+    with Fiji("embedded", workers=1, heap="128m") as fiji:
+        result = fiji.run_macro('run("Invert", "stack"); print("logged");', make_volume(np.zeros((1, 2, 2), np.uint8)))
+    print(result.image.data.max(), result.log.strip(), os.listdir(tempfile.gettempdir()))
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        done = run_python(code, env={**os.environ, "TMPDIR": folder})
+    assert done.stdout == "255 logged []\n", done.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

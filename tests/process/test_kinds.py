@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,18 @@ def test_a_folder_of_plugins_adds_commands_to_the_embedded_imagej(fiji, reckless
     assert not fiji.has("Count Runs")
     assert fiji.has("Gaussian Blur 3D")
     assert fiji.version == reckless.version == "1.54p"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has fonts of its own")
+def test_text_is_drawn_with_fonts_that_the_package_brings(fiji):
+    """A bare system has none, and another system has others."""
+    text = """
+    newImage("a", "8-bit black", 64, 64, 1); setColor(255); setFont("SansSerif", 18); drawString("hello", 5, 30);
+    return call("java.lang.System.getProperty", "sun.awt.fontconfig");
+    """
+    result = fiji.run_macro(text)
+    assert "DejaVuSans.ttf" in Path(result.returned).read_text()
+    assert 100 < (result.image.data > 0).sum() < 1000
 
 
 def test_installed_macros_lie_where_imagej_looks(bare):

@@ -21,7 +21,17 @@ _HEADLINE = re.compile(
 _MACRO_ERROR = re.compile(r"^Macro Error: (.*?)(?: in line (\d+))?$", re.MULTILINE)
 _MOST_WORDS = 300
 _CANCELED = "Macro canceled"
-_DIALOGS = ("Cannot instantiate headless dialog", "Cannot run dialog headlessly", "HeadlessException")
+#: Java's words for what users can mend, and ours.
+_REASONS = (
+    (
+        ("Cannot instantiate headless dialog", "Cannot run dialog headlessly", "HeadlessException"),
+        "a dialog or window was asked for, which a headless ImageJ cannot show",
+    ),
+    (
+        ("Fontconfig", "FontConfiguration", "FontManager"),
+        "drawing text needs fonts, which this system does not have: install fontconfig and a font such as DejaVu",
+    ),
+)
 
 
 class Fault(NamedTuple):
@@ -49,8 +59,9 @@ def from_exception(error: Any, message: str, line: int, out: str, err: str) -> F
     """Put a Java exception that came out of a macro or command into words."""
     headline = str(error).strip()
     words = _words(out, err) or _trace(error)
-    if any(word in (message or headline) for word in _DIALOGS):
-        return Fault("a dialog or window was asked for, which a headless ImageJ cannot show", words, line)
+    for signs, reason in _REASONS:
+        if any(sign in (message or headline) for sign in signs):
+            return Fault(reason, words, line)
     if message:
         return Fault(message, words, line)
     if headline.endswith(_CANCELED):
