@@ -54,7 +54,10 @@ def histograms(study: Study, groups: Sequence[Group], dataset: str) -> Figure:
     figure = Figure(figsize=(4.8 * len(kinds), 3.0), layout="constrained")
     for axis, kind in zip(figure.subplots(1, len(kinds), squeeze=False).ravel(), kinds, strict=True):
         grey = np.asarray(study.datasets[dataset].inputs[kind].data)
-        bins = np.linspace(float(grey.min()), float(grey.max()), 128)
+        low, high = float(grey.min()), float(grey.max())
+        # Whole grey levels a bin, or the histogram of integers looks like a comb.
+        step = max(round((high - low) / 128), 1) if grey.dtype.kind in "ui" else max((high - low) / 128, 1e-9)
+        bins = np.arange(low - step / 2, high + step, step)
         axis.hist(grey.ravel(), bins=bins, color="#b8bfc9", density=True)
         mine = [g for g in groups if g.dataset == dataset and g.input == kind]
         _draw_choices(axis, mine)
