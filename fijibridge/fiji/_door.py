@@ -281,16 +281,27 @@ def _result(reply: Reply, shipment: Shipment, volumes: tuple[Volume, ...], step:
     message = reply.message
     images = unpack(message["images"], reply.voxels, shipment.specs, volumes)
     done = {**step, "version": f"ImageJ {message['version']}"}
-    named = {str(image.name): record(image, done) for image in images}
-    active = None if message["active"] is None else str(images[message["active"]].name)
+    titles = _unique([str(image.name) for image in images])
     return MacroResult(
-        images=named,
-        active=active,
+        images={title: record(image, done).rename(title) for title, image in zip(titles, images, strict=True)},
+        active=None if message["active"] is None else titles[message["active"]],
         table=pd.DataFrame(message["table"]),
         rois=tuple(message["rois"]),
         log=message["log"],
         returned=message.get("returned"),
     )
+
+
+def _unique(titles: list[str]) -> list[str]:
+    """Tell images of one title apart as ImageJ's own duplicates are: ``a``, ``a-1``, ``a-2``."""
+    unique: list[str] = []
+    for title in titles:
+        number, name = 0, title
+        while name in unique:
+            number += 1
+            name = f"{title}-{number}"
+        unique.append(name)
+    return unique
 
 
 _default: Fiji | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import select
+import selectors
 import socket
 import subprocess
 import sys
@@ -36,7 +37,7 @@ _FOREIGN = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH
 
 
 class Died(Exception):
-    """The worker ended; carries what it had printed."""
+    """The worker ended."""
 
 
 class Late(Exception):
@@ -93,7 +94,8 @@ class Worker:
         self._channel = Channel(ours)
         self._segments = Segments()
         self._at_hand: Segment | None = None
-        self._channel.send(orders)
+        with contextlib.suppress(Closed):  # it ended at once, which the first wait for it will tell
+            self._channel.send(orders)
 
     def alive(self) -> bool:
         """Tell whether the process runs."""
@@ -120,7 +122,11 @@ class Worker:
             self._tell({})
 
     def _next_message(self, deadline: float, wake: socket.socket) -> dict[str, Any]:
-        readable, _, _ = select.select([self._channel.line, wake], [], [], max(0.0, deadline - time.monotonic()))
+        # Not select(), which knows only the first 1024 files of a program.
+        with selectors.DefaultSelector() as selector:
+            for line in (self._channel.line, wake):
+                selector.register(line, selectors.EVENT_READ)
+            readable = [key.fileobj for key, _ in selector.select(max(0.0, deadline - time.monotonic()))]
         if self._channel.line in readable:
             try:
                 return self._channel.receive()[0]

@@ -164,6 +164,21 @@ def test_java_options_of_the_user_do_not_change_the_heap():
     assert done.stdout == "True\n", done.stderr
 
 
+def test_a_program_with_very_many_open_files_can_use_workers():
+    """Servers have them, and the oldest way of waiting for a file knows only the first 1024."""
+    code = """
+    import os, resource
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1500)]
+    from fijibridge.fiji import Fiji
+    with Fiji("embedded", workers=1, heap="128m") as fiji:
+        print(fiji.run_macro('return "x";').returned)
+    """
+    done = run_python(code)
+    assert done.stdout == "x\n", done.stderr
+
+
 def test_systems_without_memory_files_use_unlinked_temporary_files():
     """As macOS; the voxels and the log go through them, and nothing is left in the folder."""
     code = """

@@ -234,3 +234,12 @@ def test_a_result_can_be_kept_changed_and_sent_again(fiji, ramp):
         np.testing.assert_array_equal(image.data, large.data + n)
     kept[0].data[...] = 7
     assert (fiji.run_macro("", kept[0]).image.data == 7).all()
+
+
+def test_images_of_one_title_all_come_back(fiji):
+    """ImageJ allows it; a lost image would be a lost result."""
+    text = 'for (i = 1; i < 4; i++) { newImage("same", "8-bit black", 4, 3, 1); setPixel(0, 0, i); }'
+    result = fiji.run_macro(text)
+    assert [int(image.data[0, 0, 0]) for image in result.images.values()] == [1, 2, 3]
+    assert list(result.images) == ["same", "same-1", "same-2"]
+    assert result.image.data[0, 0, 0] == 3
