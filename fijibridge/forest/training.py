@@ -23,8 +23,8 @@ from .features import FeatureSet
 from .model import Forest
 
 ClassWeight = Literal["balanced"] | None
-#: The default forest; docs/decisions/002 has the table that it was chosen by.
-TREES, MIN_LEAF = 100, 2
+#: The default forest; docs/decisions/002-forest-features-and-trees.md has the table behind it.
+TREES, MIN_LEAF = 100, 1
 #: Tiles in which training computes features: small, since labels are sparse and the floats of a tile are held.
 _TILE = (16, 32, 64)
 
