@@ -90,6 +90,8 @@ def train(
 class Trainer:
     """Trains forests on one volume and keeps the features of voxels that were labelled once.
 
+    While painting, ``fit(labels, trees=30)`` takes a third of the time, and its labels are nearly as good.
+
     Parameters
     ----------
     volume : (z, y, x) grey volume.
