@@ -59,9 +59,9 @@ def from_exception(error: Any, message: str, line: int, out: str, err: str) -> F
     """Put a Java exception that came out of a macro or command into words."""
     headline = str(error).strip()
     words = _words(out, err) or _trace(error)
-    for signs, reason in _REASONS:
-        if any(sign in (message or headline) for sign in signs):
-            return Fault(reason, words, line)
+    known = _known_reason(message or headline)
+    if known:
+        return Fault(known, words, line)
     if message:
         return Fault(message, words, line)
     if headline.endswith(_CANCELED):
@@ -79,7 +79,8 @@ def from_output(out: str, err: str) -> Fault | None:
         frame = _FRAME.search(text)
         if frame:
             heads = [head for head in _HEADLINE.finditer(text) if head.start() < frame.start()]
-            return Fault(heads[-1][1] if heads else "a Java exception", text, 0)
+            said = heads[-1][1] if heads else "a Java exception"
+            return Fault(_known_reason(said) or said, text, 0)
     return None
 
 
@@ -98,6 +99,11 @@ def from_error_dialog() -> Fault | None:
 def clean_exit(line_text: str, printed: str) -> bool:
     """Tell whether a macro ended by a bare ``exit``, which is no failure."""
     return bool(re.search(r"\bexit\s*(\(\s*\))?\s*(;|$)", line_text)) and not printed
+
+
+def _known_reason(said: str) -> str:
+    """Put Java's words for what users can mend into ours; empty where they are not known."""
+    return next((reason for signs, reason in _REASONS if any(sign in said for sign in signs)), "")
 
 
 def _words(out: str, err: str) -> str:
