@@ -117,6 +117,7 @@ def test_current_is_one_pool_and_is_made_anew_after_it_was_closed(monkeypatch):
     """Operations ask for it each time."""
     monkeypatch.setenv("FIJIBRIDGE_HEAP", "128m")
     monkeypatch.setenv("FIJIBRIDGE_WORKERS", "1")
+    current().close()  # the one that earlier tests of the run were served by
     first = current()
     assert current() is first
     assert first.settings.heap == "128m"
