@@ -22,9 +22,9 @@ from fijibridge.volume import make_volume
 fiji = Fiji("embedded", workers=2, heap="256m", timeout_s=60)
 volume = make_volume(np.zeros((20, 500, 500), np.uint16))
 kept = fiji.run_macro("", volume).image
-fiji.submit_macro("while (true) wait(5);", volume)
+other = fiji.submit_macro("while (true) wait(5);", volume)
 job = fiji.submit_macro('newImage("big", "16-bit black", 2000, 2000, 9); while (true) wait(5);')
-while not job.running():
+while not (job.running() and other.running()):
     time.sleep(0.01)
 print(*fiji.pids(), flush=True)
 {ending}
