@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from fijibridge import Fiji
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a full Fiji be given."""
+    parser.addoption("--fiji", metavar="WHICH", help="a Fiji.app or ImageJ with plugins, or a Maven endpoint")
+
+
+@pytest.fixture(scope="session")
+def full_fiji(request: pytest.FixtureRequest) -> Iterator[Fiji]:
+    """A pool of workers of the Fiji that was given; one that does not start fails the tests."""
+    which = request.config.getoption("--fiji")
+    if which is None:
+        pytest.skip("no Fiji was given (--fiji FOLDER)")
+    with Fiji(which, workers=1, timeout_s=300) as pool:
+        yield pool
 
 
 @pytest.fixture(scope="session")

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
 
 def run(macro: str, *volumes: Volume, **args: Any) -> MacroResult:
-    """Run one of the package's macros in the program's ImageJ."""
-    from ..fiji import current
+    """Run one of the package's macros in the program's ImageJ; a file of that name in the working folder is not it."""
+    from ..fiji import current, macros_folder
 
-    return current().run_macro(macro, *volumes, **args)
+    return current().run_macro(macros_folder() / macro, *volumes, **args)
 
 
 def imagej_version() -> str:
     """Give the exact version of the ImageJ that `run` uses, for the history."""
-    return f"ImageJ {run('return getVersion();').returned}"
+    from ..fiji import current
+
+    return f"ImageJ {current().version}"
 
 
 def mask(volume: Volume, image: Volume) -> Volume:

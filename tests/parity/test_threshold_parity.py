@@ -77,3 +77,11 @@ def test_imagej_overflows_on_large_volumes_and_native_does_not() -> None:
     assert automatic_threshold(large, method="min_error") == right
     by_imagej = threshold(large, method="min_error", engine="fiji")
     assert large.data[by_imagej.data].min() == right + 4
+
+
+def test_a_macro_of_the_same_name_in_the_working_folder_is_not_run(tmp_path, monkeypatch):
+    """An operation must do the same wherever it is called."""
+    (tmp_path / "threshold.ijm").write_text('exit("the wrong macro");')
+    monkeypatch.chdir(tmp_path)
+    volume = make_volume(np.tile(np.uint8([10, 200]), (2, 8, 4)))
+    np.testing.assert_array_equal(threshold(volume, engine="fiji").data, volume.data == 200)

@@ -86,12 +86,15 @@ def test_an_endpoint_that_cannot_be_reached_says_so(monkeypatch):
         fiji.run_macro("")
 
 
-@pytest.mark.parametrize(("suffix", "language"), [(".js", "nashorn"), (".py", "Jython"), (".bsh", "BeanShell")])
-def test_a_script_in_a_language_that_is_not_there_names_the_jar(fiji, tmp_path, suffix, language):
+@pytest.mark.parametrize(
+    ("suffix", "cure"),
+    [(".js", "use a Fiji"), (".groovy", "use a Fiji"), (".py", "Jython.jar"), (".bsh", "BeanShell.jar")],
+)
+def test_a_script_in_a_language_that_is_not_there_says_what_to_do(fiji, tmp_path, suffix, cure):
     """ImageJ itself would ask whether to download it, in a dialog."""
     script = tmp_path / f"script{suffix}"
     script.write_text("1+1")
-    with pytest.raises(EngineFailedError, match=language):
+    with pytest.raises(EngineFailedError, match=cure):
         fiji.run_script(script)
 
 

@@ -10,9 +10,8 @@ import jpype
 from . import _faults
 from ._java import java
 
-#: What a bare ImageJ needs for a language: the class of a plugin, or an engine that Java can find.
+#: What a bare ImageJ needs for a language: the class of a plugin, and the jar that has it.
 _PLUGINS = {".py": ("Jython", "Jython.jar"), ".bsh": ("bsh", "BeanShell.jar")}
-_ENGINES = {".js": ("ECMAScript", "a JavaScript engine such as nashorn-core.jar")}
 
 
 def run_script(path: str, argument: str, values: dict[str, Any], gateway: Any) -> str | None:
@@ -37,21 +36,16 @@ def _through_scijava(path: str, values: dict[str, Any], gateway: Any) -> str | N
 
 
 def _check_language(suffix: str) -> None:
-    """Say what is missing; ImageJ itself would try to download it."""
-    loader = java("ij.IJ").getClassLoader()
-    if suffix in _PLUGINS:
-        plugin, jar = _PLUGINS[suffix]
-        try:
-            loader.loadClass(plugin)
-        except jpype.JException:
-            raise _missing(suffix, jar) from None
-    if suffix in _ENGINES:
-        engine, jar = _ENGINES[suffix]
-        java("java.lang.Thread").currentThread().setContextClassLoader(loader)
-        if java("javax.script.ScriptEngineManager")(loader).getEngineByName(engine) is None:
-            raise _missing(suffix, jar)
+    """Say what is missing; ImageJ itself would try to download it, and take an unknown language for a macro."""
+    if suffix not in _PLUGINS:
+        # JavaScript too: the Java that comes along has no parts to run it.
+        raise _missing(suffix, "a Fiji (imagej=FOLDER), which has many languages")
+    plugin, jar = _PLUGINS[suffix]
+    try:
+        java("ij.IJ").getClassLoader().loadClass(plugin)
+    except jpype.JException:
+        raise _missing(suffix, f"a Fiji, or put {jar} into its plugins") from None
 
 
-def _missing(suffix: str, jar: str) -> _faults.JobFailed:
-    reason = f"this ImageJ has no language for {suffix} scripts: put {jar} into its plugins, or use a Fiji"
-    return _faults.JobFailed(_faults.Fault(reason, "", 0))
+def _missing(suffix: str, cure: str) -> _faults.JobFailed:
+    return _faults.JobFailed(_faults.Fault(f"this ImageJ has no language for {suffix} scripts: use {cure}", "", 0))
