@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import FijibridgeError
-from . import _compare, _fiji, _forest, _prepare, _study
+from . import _compare, _convert, _fiji, _forest, _prepare, _study
 from ._app import app
 from ._terminal import exit_code, show_error
 
@@ -15,6 +15,7 @@ _compare.add_to(app)
 _forest.add_to(app)
 _prepare.add_to(app)
 _study.add_to(app)
+_convert.add_to(app)
 _fiji.add_to(app)
 
 

@@ -22,7 +22,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Stack = Annotated[Path, typer.Argument(help="TIFF stack, OME-TIFF or folder of slices.")]
+Stack = Annotated[
+    Path, typer.Argument(help="Stack (TIFF, OME-TIFF, HDF5, NRRD, MRC, .am, .txm, ...) or folder of TIFF slices.")
+]
 OutFolder = Annotated[Path, typer.Option("-o", "--out", help="Folder for the results; made where it is missing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on stdout, for other programs.")]
 Seed = Annotated[int, typer.Option(help="Of every random choice: the same seed gives the same bytes.")]

@@ -12,15 +12,21 @@ from ..volume import Units, Volume, voxel_size, with_data
 
 def read_stack(path: Path, spacing: str, units: Units, *, mmap: bool = False) -> Volume:
     """Read a stack; `spacing` ("Z,Y,X", "" for none) stands in for what the file says."""
+    size = parse_spacing(spacing)
+    return read_volume(path, spacing=size, units=units if size else None, mmap=mmap)
+
+
+def parse_spacing(spacing: str) -> tuple[float, float, float] | None:
+    """Read the option --voxel-size, ``Z,Y,X``; None where it was not given."""
     if not spacing:
-        return read_volume(path, mmap=mmap)
+        return None
     try:
         z, y, x = (float(part) for part in spacing.replace("x", ",").split(","))
     except ValueError:
         raise ParameterError(
             f"--voxel-size needs three numbers Z,Y,X, got {spacing!r}; write for instance 256,55,55"
         ) from None
-    return read_volume(path, spacing=(z, y, x), units=units, mmap=mmap)
+    return z, y, x
 
 
 def read_labels(path: Path, volume: Volume) -> Volume:

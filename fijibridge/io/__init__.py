@@ -1,4 +1,4 @@
-"""Volumes in and out of files: TIFF as ImageJ, OME and everyone else writes it, and folders of slices."""
+"""Volumes in and out of files: TIFF as ImageJ, OME and everyone else writes it, folders of slices, other formats."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from ..errors import ParameterError, ReadError, VolumeError, WriteError
+from ..errors import ParameterError, ReadError, VolumeError
 from ..volume import Units, Volume, check_volume, make_volume
 from ._calibration import Calibration
-from ._files import atomic, write_text
+from ._check import check_written
+from ._files import write_text
 from ._folder import read_folder, read_slices
+from ._formats import read_file, write_file
 from ._stack import Stack
-from ._tiff import read_tiff
-from ._write import ENDINGS, write_tiff
 
-__all__ = ["read_volume", "write_text", "write_volume"]
+__all__ = ["convert_volume", "read_volume", "write_text", "write_volume"]
 
 PathLike: TypeAlias = str | os.PathLike[str]
 Progress: TypeAlias = Callable[[float], None]
@@ -30,11 +30,15 @@ def read_volume(
     mmap: bool = False,
     progress: Progress | None = None,
 ) -> Volume:
-    """Read a TIFF file, a folder of slices, or slices named one by one.
+    """Read a volume from a file, a folder of TIFF slices, or slices named one by one.
 
     Reads plain multi-page TIFF, ImageJ stacks (also those over 4 GB), OME-TIFF and BigTIFF, uncompressed or compressed
     (LZW, zlib, zstd, PackBits and what else imagecodecs knows). Files of a folder are taken in natural order (slice2
     before slice10); those that do not end in .tif or .tiff, and hidden ones, are passed over.
+
+    By their endings also (with ``pip install 'fijibridge[formats]'``): HDF5 of ilastik, BigDataViewer and others
+    (``.h5``; a data set inside is named as ``file.h5/volumes/raw``), NRRD, MetaImage, MRC, binary AmiraMesh, Zeiss
+    Xradia (``.txm``, ``.txrm``, ``.xrm``), and ``.raw`` with a ``.mhd`` or ``.nhdr`` of the same name beside it.
 
     Parameters
     ----------
@@ -42,8 +46,8 @@ def read_volume(
     spacing : voxel size (z, y, x) in `units`, in place of what the file says.
     units : ``"nm"``, ``"um"`` or ``"voxel"``; needed with `spacing`.
     mmap : leave the voxels in the file and map them (read-only) where the file allows it: one file, uncompressed,
-        contiguous, in this machine's byte order. Other files are read as ever; ``isinstance(volume.data,
-        numpy.memmap)`` tells.
+        contiguous, in this machine's byte order (TIFF, NRRD, MetaImage, MRC). Other files are read as ever;
+        ``isinstance(volume.data, numpy.memmap)`` tells.
     progress : called with the share done, 0 to 1, after each slice of compressed files and folders.
 
     Returns
@@ -57,6 +61,8 @@ def read_volume(
     - OME: PhysicalSizeX, Y, Z.
     - Other TIFF: XResolution and YResolution per inch or cm, but not where they are a usual print setting (72, 300, 600
       ... dots per inch), which says nothing of the sample.
+    - NRRD, MetaImage, AmiraMesh: the spacing or bounding box where its unit stands beside it; MRC: the cell; HDF5:
+      ``element_size_um``; Xradia: PixelSize, which is the distance of slices in ``.txm`` only.
     - Nothing in the file: spacing 1 and units ``"voxel"``.
 
     A single slice that does not say how thick it is takes its y size for z.
@@ -67,7 +73,7 @@ def read_volume(
         size for y and x and none for z, which is then asked for (`spacing`) rather than guessed.
     ParameterError : `spacing` without `units` or the other way round, or a size that is not a positive number.
 
-    Source: TIFF 6.0 (Adobe 1992); ImageJ 1.54p's TIFF; OME-TIFF specification 6.
+    Source: TIFF 6.0 (Adobe 1992); ImageJ 1.54p's TIFF; OME-TIFF specification 6; NRRD0005; MRC2014; AmiraMesh 3D 2.1.
     """
     given = _given(spacing, units)
     source = [Path(part) for part in path] if not isinstance(path, str | os.PathLike) else Path(path)
@@ -83,26 +89,62 @@ def write_volume(volume: Volume, path: PathLike, *, progress: Progress | None = 
     ``.tif`` and ``.tiff`` make an ImageJ stack: ImageJ shows the same pixel width, height, depth and unit (``um`` is
     ImageJ's ``micron``). ``.ome.tif`` and ``.ome.tiff`` make an OME-TIFF, a BigTIFF where it needs more than 4 GB. An
     ImageJ stack of more than 4 GB is written as ImageJ writes it: voxels of all slices behind one header, which ImageJ
-    and `read_volume` read and most other programs do not; choose OME-TIFF there for those.
+    and `read_volume` read and most other programs do not; choose OME-TIFF there for those. ``.nrrd``, ``.h5`` (data set
+    ``data``, compressed) and ``.mrc`` (no history, no origin; uint8 and masks become uint16) go slice by slice as well.
 
     Parameters
     ----------
-    volume : bool, uint8, uint16 or float32; a mask is stored as 0 and 255 in uint8, since TIFF readers show that right.
+    volume : bool, uint8, uint16 or float32 (NRRD and HDF5: any dtype); a mask is stored as 0 and 255 in uint8 in TIFF,
+        since TIFF readers show that right.
     path : the file; an older one is replaced at the end in one step (temporary file beside it, fsync, rename).
     progress : called with the share done, 0 to 1, after each slice.
 
     Raises
     ------
-    WriteError : a dtype that ImageJ cannot read (the message names the astype), another ending, or a folder that is
+    WriteError : a dtype that the format cannot hold (the message names the astype), another ending, or a folder that is
         not there or takes no file.
     VolumeError : `volume` does not keep the Volume contract.
     """
     check_volume(volume)
-    target = Path(path)
-    if not target.name.lower().endswith(ENDINGS):
-        raise WriteError(f"cannot tell the format of {target} by its ending; use one of {', '.join(ENDINGS)}")
-    with atomic(target) as handle:
-        write_tiff(volume, handle, ome=".ome." in target.name.lower(), progress=progress)
+    write_file(volume, Path(path), progress)
+
+
+def convert_volume(
+    source: PathLike | Sequence[PathLike],
+    target: PathLike,
+    *,
+    spacing: tuple[float, float, float] | None = None,
+    units: Units | None = None,
+    progress: Progress | None = None,
+) -> Volume:
+    """Write a volume in another format, then read it back and compare every voxel.
+
+    Uncompressed files of one piece are mapped, and slices go through memory one by one; other files are read whole.
+
+    Parameters
+    ----------
+    source : whatever `read_volume` reads.
+    target : a file of whatever format `write_volume` writes; an older one is replaced.
+    spacing, units : voxel size (z, y, x) in place of what the source says.
+    progress : called with the share done, 0 to 1.
+
+    Returns
+    -------
+    The Volume as it is in the new file, mapped where that is possible.
+
+    Raises
+    ------
+    ReadError, WriteError : one of the files cannot be read or written, or what was written is not what was read.
+    """
+
+    def part(start: float) -> Progress | None:
+        return None if progress is None else lambda share: progress(start + share / 2)
+
+    volume = read_volume(source, spacing=spacing, units=units, mmap=True)
+    write_volume(volume, target, progress=part(0))
+    back = read_volume(target, mmap=True)
+    check_written(volume, back, Path(target), part(0.5))
+    return back
 
 
 def _read(source: Path | list[Path], mmap: bool, sized: bool, progress: Progress | None) -> Stack:
@@ -110,7 +152,7 @@ def _read(source: Path | list[Path], mmap: bool, sized: bool, progress: Progress
         return read_slices(source, sized, progress)
     if source.is_dir():
         return read_folder(source, sized, progress)
-    return read_tiff(source, mmap, progress)
+    return read_file(source, mmap, progress)
 
 
 def _given(spacing: tuple[float, float, float] | None, units: Units | None) -> Calibration | None:

@@ -99,7 +99,7 @@ def _check_headers(path: Path) -> str:
     with path.open("rb") as file:
         chain = walk(file)
     if chain is None:
-        raise ReadError(f"{path} is not a TIFF file; volumes are read from TIFF files and folders of them")
+        raise ReadError(f"{path} is not a TIFF file, and its ending is none of the other formats that are read")
     if chain.length == 0:
         _broken(path, chain.fault)
     return chain.fault

@@ -32,7 +32,7 @@ def write_tiff(volume: Volume, file: BinaryIO, *, ome: bool, progress: Progress 
     """
     dtype = _stored_dtype(volume.dtype)
     size = _clean(voxel_size(volume))
-    text = _note(volume)
+    text = to_text(history(volume), origin(volume))
     large = volume.size * dtype.itemsize > _CLASSIC
     common = _common(volume, dtype, progress)
     if ome:
@@ -78,15 +78,6 @@ def _imagej_metadata(volume: Volume, size: VoxelSize, text: str) -> dict[str, An
         if start != 0:
             metadata[f"{axis}origin"] = repr(-start / step)
     return metadata
-
-
-def _note(volume: Volume) -> str:
-    try:
-        return to_text(history(volume), origin(volume))
-    except (TypeError, ValueError) as error:
-        raise WriteError(
-            f"the history does not go into JSON ({error}); record plain numbers, texts and lists"
-        ) from error
 
 
 def _stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
