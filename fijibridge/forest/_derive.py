@@ -234,8 +234,8 @@ def _structure_plane(
                 down, up = middle - k, middle + k
                 _add_products(plane[y], left[down, y], right[down, y], left[up, y], right[up, y], taps_z[k])
         for y in range(out.shape[0]):
-            smooth_across(plane, y + taps_y.size - 1, taps_y, line)
-            smooth_along(line, taps_x, out[y, pair])
+            smooth_across(plane, y + taps_y.size - 1, 1, taps_y, line)
+            smooth_along(line, taps_x, 1, out[y, pair])
 
 
 @row_kernel

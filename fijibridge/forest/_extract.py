@@ -12,7 +12,7 @@ from ._derive import derive
 from ._encode import FLAT, SOLID, Bytes, Coder, brick_counts, encode_bricks
 from ._interpolate import interpolate
 from ._plan import Plan
-from ._pyramid import Box, Coarse, Piece, Run, coarse_features, prepare
+from ._pyramid import Box, Coarse, Piece, Run, coarse_features, periods, prepare
 from ._smooth import Floats, Ints, Triple
 from ._windows import windowed
 
@@ -34,21 +34,22 @@ class Extractor:
         self.shape: Triple = data.shape
         self.plan = plan
         self._data = data
+        self._periods = periods(data.shape, (1, 1, 1))
         self._gain = np.float32(gain)
 
     def read(self, box: Box) -> Piece:
         """Read what a box shows of the volume, within it or in its mirrors, as float32 grey values."""
-        box = box.mirrored(self.shape)
+        box = box.mirrored(self._periods)
         grey = np.array(self._data[box.slices()], np.float32, order="C")
         if not np.isfinite(grey).all():
             raise VolumeError("the volume holds NaN or infinity, which has no features; replace those voxels first")
         if self._gain != 1:
             grey *= self._gain
-        return Piece(grey, box.low, self.shape)
+        return Piece(grey, box.low, self._periods)
 
     def surroundings(self, box: Box, run: Run) -> list[Coarse]:
         """Compute the features on coarser grids that the tiles of a box share."""
-        return coarse_features(self.read, self.plan, box, run)
+        return coarse_features(self.read, self.plan, box, self.shape, run)
 
     def floats(self, tile: Box, coarse: list[Coarse]) -> Floats:
         """Give (column, z, y, x) features of a tile."""

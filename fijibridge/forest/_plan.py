@@ -40,6 +40,11 @@ def thinning_sigma(factor: int) -> float:
     return _BEFORE_THINNING * factor if factor > 1 else 0.0
 
 
+def interpolation_variance(factor: int) -> float:
+    """Give the mean smoothing, in voxels squared, that going back from every `factor`-th voxel to all brings along."""
+    return factor**2 / 6 + 1 / 12 if factor > 1 else 0.0
+
+
 def parent(factors: Triple) -> Triple:
     """Give the next finer grid; always the same one, so that no choice of features changes a voxel."""
     z, y, x = (max(1, factor // 2) for factor in factors)
@@ -106,7 +111,7 @@ class Scale:
 
     def _taps(self, share: float) -> tuple[Floats, Floats, Floats]:
         z, y, x = (
-            gaussian_taps(sqrt(max((share * s) ** 2 - thinning_sigma(f) ** 2, 0.0)) / f)
+            gaussian_taps(sqrt(max((share * s) ** 2 - thinning_sigma(f) ** 2 - interpolation_variance(f), 0.0)) / f)
             for s, f in zip(self.sigma, self.factors, strict=True)
         )
         return (z, y, x)

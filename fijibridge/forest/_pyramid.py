@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
-from math import prod, sqrt
+from math import ceil, lcm, prod, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
 from ._derive import Smoothed, derive, slope
+from ._interpolate import before
 from ._plan import Plan, Scale, parent, thinning_sigma
-from ._smooth import Floats, Ints, Triple, gaussian_taps, reflect, smooth
+from ._smooth import Floats, Ints, Triple, gaussian_taps, reflect, smooth, thinning_taps
 
 Run = Callable[[Iterable[Callable[[], None]]], None]
 #: Voxels of one piece of work, z y x: long rows for the vector units, planes that stay in the second-level cache; and
@@ -35,19 +36,21 @@ class Box(NamedTuple):
         """Give the box with `by` more voxels at both ends of each axis."""
         return _box((a - n, b + n) for a, b, n in zip(self.low, self.high, by, strict=True))
 
-    def mirrored(self, shape: Triple) -> Box:
-        """Give the smallest box inside a volume that holds these voxels, those outside being seen in its mirrors."""
-        seen = [reflect(np.arange(a, b), n) for a, b, n in zip(self.low, self.high, shape, strict=True)]
+    def mirrored(self, periods: Triple) -> Box:
+        """Give the smallest box that holds what is seen in these voxels, in the volume itself or in its mirrors."""
+        seen = [reflect(np.arange(a, b), n) for a, b, n in zip(self.low, self.high, periods, strict=True)]
         return _box((int(axis.min()), int(axis.max()) + 1) for axis in seen)
 
     def thinned(self, factors: Triple) -> Box:
         """Give the voxels of a coarser grid between which the box's voxels lie."""
-        return _box((a // f, (b - 1) // f + 2) for a, b, f in zip(self.low, self.high, factors, strict=True))
+        return _box((before(a, f), before(b - 1, f) + 2) for a, b, f in zip(self.low, self.high, factors, strict=True))
 
     def tiles(self) -> Iterator[Box]:
         """Cut the box into pieces of work."""
         depth = self.shape[0]
-        return self.cut(_FLAT_TILE if depth == 1 else _THIN_TILE if depth <= _THIN_TILE[0] else _TILE)
+        size = _FLAT_TILE if depth == 1 else _THIN_TILE if depth <= _THIN_TILE[0] else _TILE
+        z, y, x = (_even(n, most) for n, most in zip(self.shape, size, strict=True))
+        return self.cut((z, y, x))
 
     def cut(self, size: Triple) -> Iterator[Box]:
         """Cut the box into pieces of at most `size`, aligned to its low corner."""
@@ -62,21 +65,25 @@ class Box(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Part of a grid: its data, where it begins, and the shape of the volume that mirrors continue.
-
-    A coarser grid needs no mirrors (`whole` is None): it is made as far beyond the volume's faces as it is asked for.
-    """
+    """Part of a grid: its data, where it begins, and after how many voxels its mirror images repeat."""
 
     data: Floats
     low: Triple
-    whole: Triple | None = None
+    periods: Triple
 
     def rows(self, box: Box) -> tuple[Ints, Ints, Ints]:
         """Say for each axis where in `data` the voxels of a box lie."""
-        z, y, x = (np.arange(a, b) for a, b in zip(*box, strict=True))
-        if self.whole is not None:
-            z, y, x = (reflect(axis, n) for axis, n in zip((z, y, x), self.whole, strict=True))
-        return (z - self.low[0], y - self.low[1], x - self.low[2])
+        z, y, x = (
+            reflect(np.arange(a, b), period) - low
+            for a, b, period, low in zip(*box, self.periods, self.low, strict=True)
+        )
+        return (z, y, x)
+
+
+def _even(length: int, usual: int) -> int:
+    """Give the length of pieces of about the `usual` length, none of them so short that it is mostly halo."""
+    count = max(1, ceil(length / usual - 0.25))
+    return -(-length // (8 * count)) * 8
 
 
 def _box(ends: Iterable[tuple[int, int]]) -> Box:
@@ -86,10 +93,12 @@ def _box(ends: Iterable[tuple[int, int]]) -> Box:
 
 def smoothed(piece: Piece, box: Box, taps: tuple[Floats, Floats, Floats], strides: Triple = (1, 1, 1)) -> Floats:
     """Smooth a box (in voxels after thinning by `strides`), mirroring the whole volume at its faces."""
-    radii = [kernel.size - 1 for kernel in taps]
-    reach = _box((a * s - r, (b - 1) * s + r + 1) for a, b, s, r in zip(*box, strides, radii, strict=True))
-    z, y, x = piece.rows(reach)
-    return smooth(piece.data, (z, y, x), taps, box.shape, strides=strides)
+    return smooth(piece.data, piece.rows(_reach(box, taps, strides)), taps, box.shape, strides=strides)
+
+
+def _reach(box: Box, taps: tuple[Floats, Floats, Floats], strides: Triple) -> Box:
+    """Give what a box depends on, in voxels before thinning."""
+    return _box((a * s - t.size + 1, b * s + t.size - 1) for a, b, s, t in zip(*box, strides, taps, strict=True))
 
 
 def prepare(piece: Piece, box: Box, scale: Scale) -> Smoothed:
@@ -116,20 +125,35 @@ class Coarse(NamedTuple):
     targets: Ints
 
 
-def coarse_features(read: Callable[[Box], Piece], plan: Plan, box: Box, run: Run) -> list[Coarse]:
-    """Compute the features of the coarser grids around a box; `read` gives the volume, `run` does pieces of work."""
+def coarse_features(read: Callable[[Box], Piece], plan: Plan, box: Box, shape: Triple, run: Run) -> list[Coarse]:
+    """Compute the features of the coarser grids around a box of a volume of `shape`.
+
+    `read` gives the volume, `run` does pieces of work.
+    """
     bases: dict[Triple, Piece] = {}
-    needs = _needs(plan, box)
+    needs = _needs(plan, box, shape)
     for factors, need in sorted(needs.items()):
         finer = parent(factors)
         source = read if finer == (1, 1, 1) else _cut(bases[finer])
-        bases[factors] = _thin(source, factors, need, run)
-    return [_features(bases[factors], scales, box, plan, run) for factors, scales in plan.grids.items()]
+        bases[factors] = Piece(_thin(source, factors, need, run), need.low, periods(shape, factors))
+    found = [_features(bases[factors], scales, box, plan.dimensions) for factors, scales in plan.grids.items()]
+    # All grids together, so that no thread waits for the others after each of them.
+    run(job for _, jobs in found for job in jobs)
+    return [coarse for coarse, _ in found]
 
 
-def _needs(plan: Plan, box: Box) -> dict[Triple, Box]:
+def periods(shape: Triple, factors: Triple) -> Triple:
+    """Give after how many voxels of a grid the mirror images of a volume repeat; mostly two lengths of the volume."""
+    z, y, x = (lcm(2 * n, f) // f for n, f in zip(shape, factors, strict=True))
+    return (z, y, x)
+
+
+def _needs(plan: Plan, box: Box, shape: Triple) -> dict[Triple, Box]:
     """Say which part of each grid is needed: for its own features, and to make the coarser grids from."""
-    open_needs = {factors: box.thinned(factors).grown(_halo(scales)) for factors, scales in plan.grids.items()}
+    open_needs = {
+        factors: box.thinned(factors).grown(_halo(scales)).mirrored(periods(shape, factors))
+        for factors, scales in plan.grids.items()
+    }
     needs: dict[Triple, Box] = {}
     while open_needs:
         # A parent is finer in every axis that is thinned: the coarsest has no coarser grid left that asks for more.
@@ -137,7 +161,7 @@ def _needs(plan: Plan, box: Box) -> dict[Triple, Box]:
         needs[factors] = open_needs.pop(factors)
         finer = parent(factors)
         if finer != (1, 1, 1):
-            source = _source_box(needs[factors], factors)
+            source = _source_box(needs[factors], factors).mirrored(periods(shape, finer))
             open_needs[finer] = _union(open_needs[finer], source) if finer in open_needs else source
     return needs
 
@@ -156,7 +180,7 @@ def _thinning(factors: Triple) -> tuple[Triple, tuple[Floats, Floats, Floats]]:
     finer = parent(factors)
     strides = (factors[0] // finer[0], factors[1] // finer[1], factors[2] // finer[2])
     z, y, x = (
-        gaussian_taps(sqrt(thinning_sigma(f) ** 2 - thinning_sigma(p) ** 2) / p)
+        thinning_taps(sqrt(thinning_sigma(f) ** 2 - thinning_sigma(p) ** 2) / p) if f > p else gaussian_taps(0)
         for f, p in zip(factors, finer, strict=True)
     )
     return strides, (z, y, x)
@@ -164,14 +188,14 @@ def _thinning(factors: Triple) -> tuple[Triple, tuple[Floats, Floats, Floats]]:
 
 def _source_box(box: Box, factors: Triple) -> Box:
     strides, taps = _thinning(factors)
-    return _box((a * s - t.size + 1, (b - 1) * s + t.size) for a, b, s, t in zip(*box, strides, taps, strict=True))
+    return _reach(box, taps, strides)
 
 
 def _cut(piece: Piece) -> Callable[[Box], Piece]:
     return lambda box: piece
 
 
-def _thin(read: Callable[[Box], Piece], factors: Triple, box: Box, run: Run) -> Piece:
+def _thin(read: Callable[[Box], Piece], factors: Triple, box: Box, run: Run) -> Floats:
     strides, taps = _thinning(factors)
     out = np.empty(box.shape, np.float32)
 
@@ -183,10 +207,13 @@ def _thin(read: Callable[[Box], Piece], factors: Triple, box: Box, run: Run) -> 
         return fill
 
     run(work(tile) for tile in box.tiles())
-    return Piece(out, box.low)
+    return out
 
 
-def _features(base: Piece, scales: tuple[Scale, ...], box: Box, plan: Plan, run: Run) -> Coarse:
+def _features(
+    base: Piece, scales: tuple[Scale, ...], box: Box, dimensions: int
+) -> tuple[Coarse, list[Callable[[], None]]]:
+    """Give the features of one grid, still empty, and the pieces of work that fill them."""
     factors = scales[0].factors
     inner = box.thinned(factors)
     targets = np.concatenate([scale.targets for scale in scales])
@@ -195,11 +222,13 @@ def _features(base: Piece, scales: tuple[Scale, ...], box: Box, plan: Plan, run:
     def work(tile: Box, scale: Scale, first: int) -> Callable[[], None]:
         def fill() -> None:
             ready = prepare(base, tile, scale)
-            found = derive(ready, scale.slots, range(tile.shape[0]), tile.shape, dimensions=plan.dimensions)
+            found = derive(ready, scale.slots, range(tile.shape[0]), tile.shape, dimensions=dimensions)
             values[(slice(first, first + scale.targets.size), *tile.slices(inner.low))] = found
 
         return fill
 
     firsts = np.cumsum([0, *(scale.targets.size for scale in scales)])
-    run(work(tile, scale, int(first)) for scale, first in zip(scales, firsts, strict=False) for tile in inner.tiles())
-    return Coarse(factors, inner.low, values, targets)
+    jobs = [
+        work(tile, scale, int(first)) for scale, first in zip(scales, firsts, strict=False) for tile in inner.tiles()
+    ]
+    return Coarse(factors, inner.low, values, targets), jobs

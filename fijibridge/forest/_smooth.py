@@ -22,10 +22,16 @@ def gaussian_taps(sigma: float) -> Floats:
     return np.asarray(taps / (taps[0] + 2 * taps[1:].sum()), np.float32)
 
 
-def reflect(positions: Ints, size: int) -> Ints:
-    """Map positions outside 0 .. size-1 to the voxels that mirrors at the outer faces show there."""
-    folded = np.mod(positions, 2 * size)
-    return np.where(folded < size, folded, 2 * size - 1 - folded)
+def thinning_taps(sigma: float) -> Floats:
+    """Give half a Gaussian centred between two voxels, the nearer first: it makes one voxel of every two."""
+    taps = np.exp(-0.5 * ((np.arange(ceil(3 * sigma)) + 0.5) / sigma) ** 2)
+    return np.asarray(taps / (2 * taps.sum()), np.float32)
+
+
+def reflect(positions: Ints, period: int) -> Ints:
+    """Map positions to those that mirrors show there; the mirrors' images repeat after `period`, one lies before 0."""
+    folded = np.mod(positions, period)
+    return np.asarray(np.minimum(folded, period - 1 - folded), np.int64)
 
 
 def smooth(
@@ -39,11 +45,12 @@ def smooth(
     """Smooth `source` along z, y and x, and keep every `strides`-th voxel.
 
     `rows` says for each axis where in `source` the voxels around the output lie, in order: tap k of output voxel i is
-    ``rows[i * stride + k]``. Along x they must be one straight run but for mirrored ends.
+    ``rows[i * stride + k]``. Along x they must be one straight run but for mirrored ends. Where every second voxel is
+    kept, the taps are those of a kernel centred between two voxels.
     """
     out = np.empty(shape, np.float32)
     straight = _straight(rows[2])
-    wide = rows[2].size - 2 * (taps[2].size - 1)
+    wide = rows[2].size - 2 * (taps[2].size - 1) - (strides[2] - 1)
     lines = (np.empty(source.shape[2], np.float32), np.empty(rows[2].size, np.float32), np.empty(wide, np.float32))
     plane = np.empty((rows[1].size, source.shape[2]), np.float32)
     _smooth(source, rows, taps, strides, straight, plane, lines, out)
@@ -73,37 +80,49 @@ def _smooth(
     taps_z, taps_y, taps_x = taps
     line, padded, wide = lines
     for z in range(out.shape[0]):
-        middle = z * strides[0] + taps_z.size - 1
+        low = z * strides[0] + taps_z.size - 1
+        high = low + strides[0] - 1
         for y in range(at_y.size):
-            weigh(plane[y], source[at_z[middle], at_y[y]], taps_z[0])
+            _begin(plane[y], source[at_z[low], at_y[y]], source[at_z[high], at_y[y]], taps_z[0], high != low)
             for k in range(1, taps_z.size):
-                add_pair(plane[y], source[at_z[middle - k], at_y[y]], source[at_z[middle + k], at_y[y]], taps_z[k])
+                add_pair(plane[y], source[at_z[low - k], at_y[y]], source[at_z[high + k], at_y[y]], taps_z[k])
         for y in range(out.shape[1]):
-            middle_y = y * strides[1] + taps_y.size - 1
-            smooth_across(plane, middle_y, taps_y, line)
+            smooth_across(plane, y * strides[1] + taps_y.size - 1, strides[1], taps_y, line)
             _pad(padded, line, at_x, straight)
             if strides[2] == 1:
-                smooth_along(padded, taps_x, out[z, y])
+                smooth_along(padded, taps_x, 1, out[z, y])
             else:
-                smooth_along(padded, taps_x, wide)
+                smooth_along(padded, taps_x, strides[2], wide)
                 _thin(out[z, y], wide, strides[2])
 
 
 @row_kernel
-def smooth_across(plane: Floats, middle: int, taps: Floats, out: Floats) -> None:
-    """Smooth a plane along y into one row."""
-    weigh(out, plane[middle], taps[0])
+def smooth_across(plane: Floats, low: int, stride: int, taps: Floats, out: Floats) -> None:
+    """Smooth a plane along y into one row; `low` is the middle, or the lower of the two middle rows where thinning."""
+    high = low + stride - 1
+    _begin(out, plane[low], plane[high], taps[0], high != low)
     for k in range(1, taps.size):
-        add_pair(out, plane[middle - k], plane[middle + k], taps[k])
+        add_pair(out, plane[low - k], plane[high + k], taps[k])
 
 
 @row_kernel
-def smooth_along(padded: Floats, taps: Floats, out: Floats) -> None:
+def smooth_along(padded: Floats, taps: Floats, stride: int, out: Floats) -> None:
     """Smooth one row, padded by the taps' radius at each end, along x."""
-    n, radius = out.size, taps.size - 1
-    weigh(out, padded[radius : radius + n], taps[0])
+    n, low = out.size, taps.size - 1
+    high = low + stride - 1
+    _begin(out, padded[low : low + n], padded[high : high + n], taps[0], high != low)
     for k in range(1, taps.size):
-        add_pair(out, padded[radius - k : radius - k + n], padded[radius + k : radius + k + n], taps[k])
+        add_pair(out, padded[low - k : low - k + n], padded[high + k : high + k + n], taps[k])
+
+
+@row_kernel
+def _begin(out: Floats, low: Floats, high: Floats, weight: np.float32, between: bool) -> None:
+    """Take the middle of a kernel: one row, or both where the middle lies between them."""
+    if between:
+        for i in range(out.size):
+            out[i] = weight * (low[i] + high[i])
+    else:
+        weigh(out, low, weight)
 
 
 @row_kernel

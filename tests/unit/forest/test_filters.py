@@ -45,7 +45,8 @@ def test_large_scales_follow_the_full_computation(shape, sigmas, flat):
     columns = features.columns(dimensions=2 if flat else 3)
     found = compute_features(make_volume(grey), features)
     for column, mine, theirs in zip(columns, found.data, compute(grey, columns, flat=flat, pad=45), strict=True):
-        assert np.corrcoef(mine.ravel(), theirs.ravel())[0, 1] > 0.97, column.name
+        least = 0.999 if column.kind == "gaussian" else 0.97
+        assert np.corrcoef(mine.ravel(), theirs.ravel())[0, 1] > least, column.name
 
 
 @settings(max_examples=15, deadline=None)
