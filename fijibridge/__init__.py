@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .ops import even_out as even_out
     from .ops import fill_pores as fill_pores
     from .ops import operations as operations
+    from .ops import register as register
     from .ops import resample as resample
     from .ops import shear as shear
     from .ops import smooth as smooth
@@ -60,6 +61,7 @@ _HOMES = {
         "even_out",
         "fill_pores",
         "operations",
+        "register",
         "resample",
         "shear",
         "smooth",

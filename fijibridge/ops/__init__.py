@@ -8,6 +8,7 @@ from ._crop import crop
 from ._decurtain import decurtain
 from ._even_out import even_out
 from ._fill_pores import fill_pores
+from ._register import register
 from ._resample import resample
 from ._shear import shear
 from ._smooth import smooth
@@ -26,6 +27,7 @@ __all__ = [
     "even_out",
     "fill_pores",
     "operations",
+    "register",
     "resample",
     "shear",
     "smooth",

@@ -11,7 +11,7 @@ PUBLIC = [
     "Comparison", "Fiji", "FijibridgeError", "Forest", "MacroResult", "Volume", "VoxelSize", "__version__",
     "align", "apply_shifts", "automatic_threshold", "compare", "crop", "decurtain", "estimate_shifts",
     "even_out", "fill_pores", "load_forest", "make_electrode", "make_volume", "operations", "read_volume",
-    "resample", "same_grid", "save_forest", "shear", "smooth", "threshold", "train", "voxel_size", "watershed",
+    "register", "resample", "same_grid", "save_forest", "shear", "smooth", "threshold", "train", "voxel_size", "watershed",
     "with_data", "write_volume",
 ]  # fmt: skip
 
