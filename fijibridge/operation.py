@@ -25,7 +25,7 @@ import xarray as xr
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from .errors import EngineMissingError, ParameterError
-from .volume import Step, Volume, check_volume, history, record
+from .volume import Step, Volume, check_volume, history, origin, record, voxel_size
 
 Engine = Literal["native", "fiji"]
 P = ParamSpec("P")
@@ -170,10 +170,12 @@ def operations() -> dict[str, Operation[Any]]:
 
 
 def jsonable(value: Any) -> Any:
-    """Write a parameter in plain JSON terms; a volume is named by its shape and a hash of its voxels."""
+    """Write a parameter in plain JSON terms; a volume is named by its grid and a hash of its voxels."""
     if isinstance(value, xr.DataArray):
         digest = hashlib.sha256(np.ascontiguousarray(value.data).data).hexdigest()
-        return {"volume": list(value.shape), "dtype": str(value.dtype), "sha256": digest}
+        size = voxel_size(value)
+        grid = {"spacing": list(size[:3]), "units": size.units, "origin": list(origin(value))}
+        return {"volume": list(value.shape), "dtype": str(value.dtype), **grid, "sha256": digest}
     return json.loads(json.dumps(value, default=_plain))
 
 

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 import fijibridge as fb
 from fijibridge.errors import EngineMissingError, ParameterError, VolumeError
+from fijibridge.operation import jsonable
 from fijibridge.ops._register import register
 from fijibridge.phantom.fibsem import NO_DEFECTS, make_fibsem
 from fijibridge.volume import Volume, history, make_volume, same_grid
@@ -109,3 +110,10 @@ def test_without_simpleitk_the_error_names_the_extra(
     monkeypatch.setitem(sys.modules, "SimpleITK", None)
     with pytest.raises(EngineMissingError, match=r"fijibridge\[register\]"):
         register(fibsem, reference=xray)
+
+
+def test_another_voxel_size_of_the_reference_makes_a_recipes_step_stale(xray: Volume) -> None:
+    """The voxels alone do not name a volume: laid on a grid of another size, the result is another."""
+    other = make_volume(xray.data, spacing=(0.1, 0.1, 0.1), units="um")
+    assert jsonable(xray) != jsonable(other)
+    assert jsonable(xray) == jsonable(xray.copy())
