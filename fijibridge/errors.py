@@ -58,6 +58,17 @@ class SettingsError(FijibridgeError):
     """A setting (argument, environment variable or config file) has a value that cannot be used."""
 
 
+class ServiceError(FijibridgeError):
+    """The local service does not run, cannot be reached, or refuses what was asked.
+
+    `status` is the HTTP status that goes with it.
+    """
+
+    def __init__(self, message: str, *, detail: str = "", status: int = 400) -> None:
+        super().__init__(message, detail=detail)
+        self.status = status
+
+
 class EngineMissingError(FijibridgeError):
     """The engine, or a command that it needs, is not there; the message names what to install and the other engine."""
 

@@ -18,7 +18,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Concatenate, Generic, Literal, NamedTuple, ParamSpec, TypeAlias, get_type_hints
+from typing import Any, Concatenate, Generic, Literal, NamedTuple, ParamSpec, TypeAlias, get_args, get_type_hints
 
 import numpy as np
 import xarray as xr
@@ -63,6 +63,15 @@ class Operation(Generic[P]):
     def engines(self) -> tuple[str, ...]:
         """Names of the engines that this operation has."""
         return tuple(self._engines)
+
+    @property
+    def volume_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that are volumes; a recipe or the service gives files for them."""
+        return tuple(
+            name
+            for name, info in self.parameters.model_fields.items()
+            if xr.DataArray in (info.annotation, *get_args(info.annotation))
+        )
 
     def engine(
         self, name: Engine, *, version: Callable[[], str] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import FijibridgeError
-from . import _compare, _convert, _fiji, _forest, _prepare, _study
+from . import _compare, _convert, _fiji, _forest, _prepare, _serve, _study
 from ._app import app
 from ._terminal import exit_code, show_error
 
@@ -17,6 +17,7 @@ _prepare.add_to(app)
 _study.add_to(app)
 _convert.add_to(app)
 _fiji.add_to(app)
+_serve.add_to(app)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from ..errors import ParameterError
 from ..fiji import Fiji, MacroResult, install_macros
 from ..fiji.doctor import examine
 from ..io import read_volume, write_volume
+from ..service import macro_call
 from ..settings import load_settings
 from ._app import AsJson
 from ._terminal import progress_bar
@@ -32,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
     macro = typer.Typer(help="Run ImageJ macros without a window, or install ours into yours.", no_args_is_help=True)
     macro.command("run")(run_macro)
     macro.command("install")(install)
+    macro.command("call", context_settings={"ignore_unknown_options": True})(call)
     app.add_typer(macro, name="macro")
 
 
@@ -65,6 +67,17 @@ def install(
         typer.echo(json.dumps({"files": [str(path) for path in written]}))
         return
     typer.echo(f"Installed {len(written)} macros into {written[0].parent}; restart ImageJ to see Plugins > fijibridge")
+
+
+def call(
+    words: Annotated[list[str], typer.Argument(metavar="start|wait|cancel|status|preview|model|stop ...")],
+) -> None:
+    """Ask the local service for a job, as the macros do; it is started if it does not run.
+
+    For example: fijibridge macro call start smooth input:volume=/data/in.tif output=/data/out.tif sigma=1.5
+    Answers come as key=value lines; what went wrong as error=sentence.
+    """
+    macro_call.main(words)
 
 
 def run_macro(

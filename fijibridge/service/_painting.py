@@ -1,0 +1,54 @@
+"""A painting session, inside its own worker: one volume, its features, and the forest of the last strokes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..forest import Trainer, save_forest
+from ..io import read_volume, write_volume
+from ..study.users import read_labels
+from ..volume import Volume
+
+#: The one session of this process, by the name "session"; a worker that serves jobs has none.
+OPEN: dict[str, Session] = {}
+
+
+class Session:
+    """One volume with what is known of it."""
+
+    def __init__(self, volume: Volume) -> None:
+        self.volume = volume
+        self.trainer = Trainer(volume)
+
+
+def open_session(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Open the volume that will be painted on."""
+    volume = read_volume(order["volume"], spacing=order.get("spacing"), units=order.get("units"), mmap=True)
+    OPEN["session"] = Session(volume)
+    return {"shape": list(volume.shape)}
+
+
+def preview(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Train on the labels as they are now, and label one slice."""
+    start = time.perf_counter()
+    session = OPEN["session"]
+    labels = read_labels(Path(order["labels"]), session.volume)
+    forest = session.trainer.fit(labels, **order["forest"])
+    write_volume(forest.predict(session.volume, z=order["slice"]), order["output"])
+    return {
+        "labels": order["output"],
+        "seconds": round(time.perf_counter() - start, 3),
+        "classes": list(forest.classes),
+    }
+
+
+def model(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Train on the labels as they are now, and save the forest."""
+    session = OPEN["session"]
+    labels = read_labels(Path(order["labels"]), session.volume)
+    forest = session.trainer.fit(labels, **order["forest"])
+    save_forest(forest, order["output"])
+    return {"model": order["output"], "classes": list(forest.classes)}

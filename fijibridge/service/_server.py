@@ -1,0 +1,130 @@
+"""Run the service: one for each user, on the loopback interface, until nobody needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvicorn
+
+from ..errors import ServiceError
+from ..settings import load_settings
+from ._app import Service, make_app
+from ._guard import Guard
+from ._patience import PatientProtocol
+from ._places import Places
+from ._queue import JobQueue
+from ._sessions import Sessions
+from ._state import Address, StateFolder
+
+#: Seconds that answers under way are given at the end.
+_GRACE_S = 2
+
+
+def serve(
+    state: StateFolder,
+    *,
+    port: int = 0,
+    folders: Sequence[Path] = (),
+    idle_s: float | None = None,
+    ready: Callable[[Address], None] | None = None,
+) -> bool:
+    """Run the service until it is stopped or idle.
+
+    Parameters
+    ----------
+    state : its folder, made where it is missing.
+    port : of 127.0.0.1; 0 takes any that is free.
+    folders : below which it may read and write, besides its own.
+    idle_s : seconds without a request or a job after which it ends; None for never.
+    ready : called once it can be reached.
+
+    Returns
+    -------
+    False where a service of this user runs already; nothing was started then.
+
+    Raises
+    ------
+    ServiceError : the port is taken, or the folder cannot be used.
+    """
+    state.make()
+    settings = load_settings()
+    with state.hold() as free:
+        if not free:
+            return False
+        state.remove_address()
+        listening = _listen(port)
+        places = Places(folders, own=(state.inbox, state.jobs))
+        queue = JobQueue(state, settings.workers)
+        service = Service(state, places, queue, Sessions(state), settings.imagej, os.getpid())
+        address = Address(listening.getsockname()[1], secrets.token_urlsafe(32), os.getpid())
+        try:
+            _run(service, address, listening, idle_s, ready)
+        finally:
+            state.remove_address()
+            service.sessions.close_all()
+            queue.close()
+    return True
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket()
+    if os.name == "posix":
+        # On Windows this option would let another program take the port over.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError as error:
+        listening.close()
+        raise ServiceError(
+            f"port {port} cannot be used ({error.strerror or error}); leave --port out for any that is free"
+        ) from error
+    listening.listen(128)
+    return listening
+
+
+def _run(
+    service: Service,
+    address: Address,
+    listening: socket.socket,
+    idle_s: float | None,
+    ready: Callable[[Address], None] | None,
+) -> None:
+    app = Guard(make_app(service), port=address.port, token=address.token, touched=service.touch)
+    config = uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    server = uvicorn.Server(config)
+    service.stop = lambda: setattr(server, "should_exit", True)
+    service.queue.start()
+    if idle_s is not None:
+        threading.Thread(target=_end_when_idle, args=(service, server, idle_s), daemon=True).start()
+    state = service.state
+    state.write_address(address)
+    if ready is not None:
+        ready(address)
+    asyncio.run(server.serve(sockets=[listening]))
+
+
+def _end_when_idle(service: Service, server: uvicorn.Server, idle_s: float) -> None:
+    while not server.should_exit:
+        time.sleep(min(1.0, idle_s / 4))
+        if service.queue.busy():
+            service.touch()
+        elif time.monotonic() - service.touched > idle_s:
+            server.should_exit = True
