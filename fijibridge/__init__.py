@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .forest import train as train
     from .io import read_volume as read_volume
     from .io import write_volume as write_volume
+    from .ops import Shifts as Shifts
     from .ops import align as align
     from .ops import apply_shifts as apply_shifts
     from .ops import automatic_threshold as automatic_threshold
@@ -30,13 +31,19 @@ if TYPE_CHECKING:
     from .ops import even_out as even_out
     from .ops import fill_pores as fill_pores
     from .ops import operations as operations
+    from .ops import read_shifts as read_shifts
     from .ops import register as register
     from .ops import resample as resample
     from .ops import shear as shear
     from .ops import smooth as smooth
     from .ops import threshold as threshold
     from .ops import watershed as watershed
+    from .ops import write_shifts as write_shifts
+    from .phantom import Defects as Defects
     from .phantom import make_electrode as make_electrode
+    from .phantom import make_fibsem as make_fibsem
+    from .pipeline import load_recipe as load_recipe
+    from .pipeline import run_recipe as run_recipe
     from .study.compare import Comparison as Comparison
     from .study.compare import compare as compare
     from .volume import Volume as Volume
@@ -52,6 +59,7 @@ _HOMES = {
     "forest": ("Forest", "load_forest", "save_forest", "train"),
     "io": ("read_volume", "write_volume"),
     "ops": (
+        "Shifts",
         "align",
         "apply_shifts",
         "automatic_threshold",
@@ -61,14 +69,17 @@ _HOMES = {
         "even_out",
         "fill_pores",
         "operations",
+        "read_shifts",
         "register",
         "resample",
         "shear",
         "smooth",
         "threshold",
         "watershed",
+        "write_shifts",
     ),
-    "phantom": ("make_electrode",),
+    "phantom": ("Defects", "make_electrode", "make_fibsem"),
+    "pipeline": ("load_recipe", "run_recipe"),
     "study.compare": ("Comparison", "compare"),
     "volume": ("Volume", "VoxelSize", "make_volume", "same_grid", "voxel_size", "with_data"),
 }

@@ -1,5 +1,6 @@
 // Align the slices of the active stack by translation: FFT correlation of each slice with the one before it.
 // Options: trend=keep|remove|template  maxshift=PIXELS  slow=SLICES  region=[y0 y1 x0 x1]
+//   model=translation|rigid|affine: the latter two need the plugin StackReg (with TurboReg), and trend=remove
 //   keep      takes out jitter and jumps, keeps what changes over more than `slow` slices
 //   remove    takes out all movement
 //   template  takes out all movement of the region, each slice against the first
@@ -10,13 +11,16 @@ requires("1.53t");
 arg = getArgument();
 getDimensions(width, height, channels, slices, frames);
 region = "";
+model = "translation";
 if (arg == "") {
     Dialog.create("Align");
+    Dialog.addChoice("Slices are", newArray("translation", "rigid", "affine"), "translation");
     Dialog.addChoice("Trend", newArray("keep", "remove", "template"), "keep");
     Dialog.addNumber("Largest shift from slice to slice", round(minOf(width, height) / 4), 0, 6, "pixels");
     Dialog.addNumber("Slow is what takes more than", 30, 0, 6, "slices");
     Dialog.addMessage("For the trend \"template\", select the fixed region first.");
     Dialog.show();
+    model = Dialog.getChoice();
     trend = Dialog.getChoice();
     reach = Dialog.getNumber();
     slow = Dialog.getNumber();
@@ -25,6 +29,7 @@ if (arg == "") {
         region = "" + top + " " + (top + high) + " " + left + " " + (left + wide);
     }
 } else {
+    model = call("ij.Macro.getValue", arg, "model", "translation");
     trend = call("ij.Macro.getValue", arg, "trend", "keep");
     reach = parseFloat(call("ij.Macro.getValue", arg, "maxshift", "" + minOf(width, height) / 4));
     slow = parseFloat(call("ij.Macro.getValue", arg, "slow", "30"));
@@ -34,6 +39,17 @@ if (nSlices < 2)
     return "0 0\n";
 if (trend == "template" && region == "")
     exit("The trend \"template\" needs a region that is fixed by construction.");
+
+if (model != "translation") {
+    List.setCommands;
+    if (List.get("StackReg") == "")
+        exit("This ImageJ has no StackReg, which turns and stretches are measured by.");
+    if (trend != "remove")
+        exit("StackReg removes all that it finds: choose the trend \"remove\".");
+    if (model == "rigid") run("StackReg", "transformation=[Rigid Body]");
+    else run("StackReg", "transformation=Affine");
+    return "";
+}
 
 setBatchMode(true);
 source = getImageID();

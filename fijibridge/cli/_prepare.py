@@ -77,7 +77,8 @@ def _plan_table(planned: tuple[Planned, ...], title: str) -> Table:
 
 def _say_prepared(made: Prepared, as_json: bool) -> None:
     if as_json:
-        files = {"volume": str(made.volume), "recipe": str(made.recipe), "report": str(made.report)}
+        files: dict[str, object] = {"volume": str(made.volume), "recipe": str(made.recipe), "report": str(made.report)}
+        files["transforms"] = [str(path) for path in made.transforms]
         typer.echo(json.dumps({**files, "steps": step_records(made.run), "freed_bytes": made.freed}))
         return
     table = _table(made.run.recipe.source.name, ("operation", "engine", "voxels after it", "s"))
@@ -90,6 +91,8 @@ def _say_prepared(made: Prepared, as_json: bool) -> None:
     if made.freed:
         typer.echo(f"Removed {made.freed / 1e6:,.0f} MB of earlier steps' outputs")
     typer.echo(f"Volume: {made.volume.resolve()}")
+    for path in made.transforms:
+        typer.echo(f"Transforms: {path.resolve()}")
     typer.echo(f"Report: {made.report.resolve()}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..operation import operations
-from ._align import align, apply_shifts, estimate_shifts
+from ._align import Shifts, align, apply_shifts, estimate_shifts, read_shifts, write_shifts
 from ._crop import crop
 from ._decurtain import decurtain
 from ._even_out import even_out
@@ -18,6 +18,7 @@ from ._watershed import watershed
 __all__ = [
     "AutoMethod",
     "Method",
+    "Shifts",
     "align",
     "apply_shifts",
     "automatic_threshold",
@@ -27,10 +28,12 @@ __all__ = [
     "even_out",
     "fill_pores",
     "operations",
+    "read_shifts",
     "register",
     "resample",
     "shear",
     "smooth",
     "threshold",
     "watershed",
+    "write_shifts",
 ]

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Annotated, Literal, TypeAlias
+from dataclasses import replace
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
 
-from ..errors import ParameterError, VolumeError
+from ..errors import EngineFailedError, EngineMissingError, ParameterError, VolumeError
 from ..operation import Engine, operation
 from ..volume import Volume, check_same_grid, check_volume, record, with_data
 from . import _fiji as imagej
 from ._align_apply import move_slice
+from ._align_linear import measure_turns
 from ._align_measure import Reduced, bin_factor, measure, reduce_slice
 from ._align_path import Pairs, Solution, slow_part, solve
 from ._align_shifts import Shifts, read_shifts, write_shifts
 from ._align_template import check_region, solve_template
+from ._align_warp import warp_slice
 
 __all__ = ["Shifts", "align", "apply_shifts", "estimate_shifts", "read_shifts", "write_shifts"]
 
 Trend = Literal["keep", "template", "remove"]
+Model = Literal["translation", "rigid", "affine"]
 Region: TypeAlias = tuple[int, int, int, int]
 Progress: TypeAlias = Callable[[float], None]
 
@@ -33,6 +37,7 @@ _LAGS = (1, 2, 3)
 def estimate_shifts(
     volume: Volume,
     *,
+    model: Model = "translation",
     trend: Trend = "keep",
     region: Region | None = None,
     mask: Volume | None = None,
@@ -40,7 +45,7 @@ def estimate_shifts(
     slow_slices: float = 30.0,
     progress: Progress | None = None,
 ) -> Shifts:
-    """Measure by how much each slice must be moved (translation, parts of a pixel) to align a stack.
+    """Measure by how much each slice must be moved (parts of a pixel), and turned where asked, to align a stack.
 
     Neighbouring slices alone cannot tell slow drift from slanted structure: a fibre that runs obliquely through the
     stack moves from slice to slice just as drift would make it. What is taken for drift is therefore a choice:
@@ -53,9 +58,15 @@ def estimate_shifts(
     - ``"remove"`` removes all that was measured. Right for instruments that drift slowly, on structure without a
       preferred slant; otherwise it straightens the structure.
 
+    The same holds of turns: from slice to slice they are found to some hundredths of a pixel at the rim, over many
+    slices true structure that twists cannot be told from them. `trend` treats them like movement.
+
     Parameters
     ----------
     volume : (z, y, x) grey volume of two or more slices; pixels that are not finite count for nothing.
+    model : what a slice may have undergone: ``"translation"``, ``"rigid"`` (and a turn, of a few degrees), or
+        ``"affine"`` (and stretch and shear, of a few percent). More freedom follows the structure more closely, and so
+        invents more: take the least that the instrument needs, which is translation on nearly all.
     trend : what is done with slow movement.
     region : (y0, y1, x0, x1) in voxels, for ``trend="template"``.
     mask : bool volume on the same grid; only voxels that are True are looked at.
@@ -70,22 +81,33 @@ def estimate_shifts(
     Raises
     ------
     VolumeError : fewer than two slices, or a mask on another grid.
-    ParameterError : a region that is missing, outside or cannot fix both axes; a maximum shift beyond half the slice.
+    ParameterError : a region that is missing, outside or cannot fix both axes; a maximum shift beyond half the slice;
+        ``"affine"`` with a template, whose region is too small for it; turns of slices below 96 x 96 pixels.
 
     Source: iteratively reweighted least squares over many pairs; Lucas and Kanade 1981 with gradients of both images.
     """
-    reach = _check(volume, trend, region, mask, max_shift)
+    reach = _check(volume, trend, region, mask, max_shift, model=model)
     if slow_slices <= 2:
         raise ParameterError(f"slow_slices must be above 2, got {slow_slices}")
-    if trend == "template":
-        box = check_region(region, volume.shape[1], volume.shape[2])
-        solution = solve_template(lambda z: np.asarray(volume.data[z]), volume.shape[0], box, volume.shape[1])
-    else:
-        solution = _solve_whole(volume, mask, reach, progress)
-    slow = np.zeros_like(solution.path)
-    if trend == "keep":
-        slow = slow_part(solution.path, solution.outliers, slow_slices)
-    return Shifts(slow - solution.path, solution.confidence, solution.residual, solution.outliers, slow)
+    how = _How(trend, region, reach, slow_slices)
+    slices = _slices(volume, mask, region if trend == "template" else None)
+    if model == "translation":
+        return _translations(slices, how, progress)
+    tell = progress or (lambda _share: None)
+    rough = _translations(slices, how, lambda share: tell(0.25 * share))
+    # Content lies where the shifts do not bring it back to; what trend keeps is part of that.
+    turned = measure_turns(
+        slices.read, rough.slow - rough.shifts, model=model, slow_slices=slow_slices if trend == "keep" else None,
+        weigh=slices.weigh, progress=lambda share: tell(0.25 + 0.5 * share),
+    )  # fmt: skip
+    matrices = turned.corrections()
+    found = _translations(_upright(slices, matrices), how, lambda share: tell(0.75 + 0.25 * share))
+    return replace(
+        found,
+        residual=np.maximum(found.residual, turned.residual),
+        outliers=found.outliers | turned.outliers,
+        matrices=matrices,
+    )
 
 
 def apply_shifts(
@@ -96,7 +118,7 @@ def apply_shifts(
     empty: float = 0.0,
     progress: Progress | None = None,
 ) -> Volume:
-    """Move each slice by its shift.
+    """Move each slice by its shift, and turn it first where the shifts say so.
 
     Parameters
     ----------
@@ -123,12 +145,18 @@ def apply_shifts(
             "estimate them on this volume"
         )
     nearest = interpolation == "nearest" or volume.dtype.kind == "b"
+    matrices = shifts.matrices if isinstance(shifts, Shifts) else None
     moved = np.empty(volume.shape, volume.dtype)
     for z, (y, x) in enumerate(moves):
-        moved[z] = move_slice(np.asarray(volume.data[z]), (float(y), float(x)), nearest=nearest, empty=empty)
+        image, move = np.asarray(volume.data[z]), (float(y), float(x))
+        if matrices is None:
+            moved[z] = move_slice(image, move, nearest=nearest, empty=empty)
+        else:
+            moved[z] = warp_slice(image, matrices[z], move, nearest=nearest, empty=empty)
         if progress:
             progress((z + 1) / len(moves))
-    parameters = {"shifts": moves.round(4).tolist(), "interpolation": interpolation, "empty": empty}
+    told = shifts.as_json() if isinstance(shifts, Shifts) else {"shifts": moves.round(4).tolist()}
+    parameters: dict[str, Any] = {**told, "interpolation": interpolation, "empty": empty}
     step = {"operation": "apply_shifts", "engine": "native", "version": "", "parameters": parameters}
     return record(with_data(volume, moved), step)
 
@@ -137,6 +165,7 @@ def apply_shifts(
 def align(
     volume: Volume,
     *,
+    model: Model = "translation",
     trend: Trend = "keep",
     region: Region | None = None,
     mask: Volume | None = None,
@@ -145,7 +174,7 @@ def align(
     interpolation: Literal["sinc", "nearest"] = "sinc",
     engine: Engine = "native",
 ) -> Volume:
-    """Align the slices of a stack by translation; `estimate_shifts` and `apply_shifts` in one step.
+    """Align the slices of a stack; `estimate_shifts` and `apply_shifts` in one step.
 
     Neighbouring slices alone cannot tell slow drift from slanted structure; `trend` says what is done about it (see
     `estimate_shifts`, which also reports shifts, confidence, residual and spoilt slices).
@@ -153,6 +182,8 @@ def align(
     Parameters
     ----------
     volume : (z, y, x) grey volume of two or more slices.
+    model : ``"translation"``, ``"rigid"`` (turns as well) or ``"affine"`` (stretch and shear as well); the least that
+        the instrument needs, since more freedom invents more.
     trend : ``"keep"`` removes jitter and jumps and keeps slow movement; ``"template"`` removes all movement of
         `region`; ``"remove"`` removes all that was measured.
     region : (y0, y1, x0, x1) in voxels, fixed by construction, for ``trend="template"``.
@@ -167,42 +198,115 @@ def align(
 
     Raises
     ------
-    VolumeError, ParameterError : see `estimate_shifts`; on the engine ``fiji`` also a mask or ``"nearest"``.
+    VolumeError, ParameterError : see `estimate_shifts`; on the engine ``fiji`` also a mask or ``"nearest"``, and turns
+        with another trend than ``"remove"``.
+    EngineMissingError : turns on the engine ``fiji`` where the ImageJ has no StackReg.
 
-    Engines: native - as `estimate_shifts`; fiji - macros/align.ijm (FFT correlation, bicubic *Translate*).
+    Engines: native - as `estimate_shifts`; fiji - macros/align.ijm (FFT correlation, bicubic *Translate*; turns by the
+    plugin StackReg).
     Differences: the Fiji engine compares each slice with the one before only (``"template"``: with the first), so that
     a spoilt slice moves all that follow; its slow part is a running mean; on good slices both agree to 0.5 px.
     """
 
 
 @align.check
-def _check_align(volume: Volume, *, trend: Trend, region: Region | None, mask: Volume | None, max_shift: float | None,
+def _check_align(volume: Volume, *, model: Model, trend: Trend, region: Region | None,
+                 mask: Volume | None, max_shift: float | None,
                  slow_slices: float, interpolation: str) -> None:  # fmt: skip
-    _check(volume, trend, region, mask, max_shift)
+    _check(volume, trend, region, mask, max_shift, model=model)
 
 
 @align.engine("native")
-def _native(volume: Volume, *, trend: Trend, region: Region | None, mask: Volume | None, max_shift: float | None,
+def _native(volume: Volume, *, model: Model, trend: Trend, region: Region | None,
+            mask: Volume | None, max_shift: float | None,
             slow_slices: float, interpolation: Literal["sinc", "nearest"]) -> Volume:  # fmt: skip
     shifts = estimate_shifts(
-        volume, trend=trend, region=region, mask=mask, max_shift=max_shift, slow_slices=slow_slices
+        volume, model=model, trend=trend, region=region, mask=mask, max_shift=max_shift, slow_slices=slow_slices
     )
     return apply_shifts(volume, shifts, interpolation=interpolation)
 
 
 @align.engine("fiji", version=imagej.imagej_version)
-def _in_imagej(volume: Volume, *, trend: Trend, region: Region | None, mask: Volume | None, max_shift: float | None,
+def _in_imagej(volume: Volume, *, model: Model, trend: Trend, region: Region | None,
+               mask: Volume | None, max_shift: float | None,
                slow_slices: float, interpolation: Literal["sinc", "nearest"]) -> Volume:  # fmt: skip
     if mask is not None or interpolation == "nearest":
         raise ParameterError("align in ImageJ takes no mask and no interpolation='nearest'; use engine='native'")
-    reach = _check(volume, trend, region, mask, max_shift)
-    options: dict[str, str | float] = {"trend": trend, "maxshift": reach, "slow": slow_slices}
+    if model != "translation" and trend != "remove":
+        raise ParameterError(f"StackReg removes all that it finds, not trend={trend!r}; use engine='native'")
+    reach = _check(volume, trend, region, mask, max_shift, model=model)
+    options: dict[str, str | float] = {"model": model, "trend": trend, "maxshift": reach, "slow": slow_slices}
     if trend == "template" and region is not None:
         options["region"] = " ".join(str(edge) for edge in region)
-    return with_data(volume, np.asarray(imagej.run("align.ijm", volume, **options).image.data))
+    try:
+        done = imagej.run("align.ijm", volume, **options)
+    except EngineFailedError as error:
+        if "no StackReg" not in str(error):
+            raise
+        raise EngineMissingError(
+            f"align with model={model!r} in ImageJ needs the plugins StackReg and TurboReg, which this ImageJ has not; "
+            "put both into its plugins folder, or use engine='native'"
+        ) from error
+    return with_data(volume, np.asarray(done.image.data))
 
 
-def _check(volume: Volume, trend: str, region: Region | None, mask: Volume | None, max_shift: float | None) -> float:
+class _How(NamedTuple):
+    """What is taken for drift."""
+
+    trend: Trend
+    region: Region | None
+    reach: float
+    slow_slices: float
+
+
+class _Slices(NamedTuple):
+    """A stack slice by slice, and which pixels of each count (None = all)."""
+
+    shape: tuple[int, ...]
+    read: Callable[[int], NDArray[Any]]
+    weigh: Callable[[int], NDArray[np.bool_] | None]
+
+
+def _slices(volume: Volume, mask: Volume | None, region: Region | None) -> _Slices:
+    inside = None
+    if region is not None:
+        inside = np.zeros(volume.shape[1:], np.bool_)
+        inside[region[0] : region[1], region[2] : region[3]] = True
+
+    def weigh(z: int) -> NDArray[np.bool_] | None:
+        return inside if mask is None else np.asarray(mask.data[z]) > 0
+
+    return _Slices(volume.shape, lambda z: np.asarray(volume.data[z]), weigh)
+
+
+def _upright(slices: _Slices, matrices: NDArray[np.float64]) -> _Slices:
+    """Give the same slices with their turns undone, for measuring: the last pixel goes on beyond the rim."""
+
+    def read(z: int) -> NDArray[Any]:
+        return warp_slice(slices.read(z).astype(np.float32), matrices[z], (0.0, 0.0), nearest=False, empty=None)
+
+    def weigh(z: int) -> NDArray[np.bool_] | None:
+        valid = slices.weigh(z)
+        return None if valid is None else warp_slice(valid, matrices[z], (0.0, 0.0), nearest=True, empty=0.0)
+
+    return _Slices(slices.shape, read, weigh)
+
+
+def _translations(slices: _Slices, how: _How, progress: Progress | None) -> Shifts:
+    if how.trend == "template":
+        box = check_region(how.region, slices.shape[1], slices.shape[2])
+        solution = solve_template(slices.read, slices.shape[0], box, slices.shape[1])
+    else:
+        solution = _solve_whole(slices, how.reach, progress)
+    slow = np.zeros_like(solution.path)
+    if how.trend == "keep":
+        slow = slow_part(solution.path, solution.outliers, how.slow_slices)
+    return Shifts(slow - solution.path, solution.confidence, solution.residual, solution.outliers, slow)
+
+
+def _check(
+    volume: Volume, trend: str, region: Region | None, mask: Volume | None, max_shift: float | None, *, model: str
+) -> float:
     """Refuse what cannot be aligned; give the largest movement between neighbours in voxels."""
     check_volume(volume)
     if volume.shape[0] < 2:
@@ -212,6 +316,7 @@ def _check(volume: Volume, trend: str, region: Region | None, mask: Volume | Non
         raise VolumeError(f"aligning needs slices of 16 x 16 pixels or more, got {volume.shape[1]} x {volume.shape[2]}")
     if trend not in ("keep", "template", "remove"):
         raise ParameterError(f"trend must be 'keep', 'template' or 'remove', got {trend!r}")
+    _check_model(model, trend, side)
     if trend == "template":
         check_region(region, volume.shape[1], volume.shape[2])
     if mask is not None:
@@ -222,16 +327,24 @@ def _check(volume: Volume, trend: str, region: Region | None, mask: Volume | Non
     return reach
 
 
-def _solve_whole(volume: Volume, mask: Volume | None, reach: float, progress: Progress | None) -> Solution:
+def _check_model(model: str, trend: str, side: int) -> None:
+    if model not in ("translation", "rigid", "affine"):
+        raise ParameterError(f"model must be 'translation', 'rigid' or 'affine', got {model!r}")
+    if model != "translation" and side < 96:
+        raise ParameterError(f"turns need slices of 96 x 96 pixels or more, got {side}; use model='translation'")
+    if model == "affine" and trend == "template":
+        raise ParameterError("a template region is too small for model='affine'; use model='rigid'")
+
+
+def _solve_whole(slices: _Slices, reach: float, progress: Progress | None) -> Solution:
     """Measure all pairs in one pass that holds only as many slices as the longest distance spans."""
-    count = volume.shape[0]
-    factor = bin_factor(volume.shape[1:])
-    furthest = min(volume.shape[1:]) / 2 - 8
+    count = slices.shape[0]
+    factor = bin_factor(slices.shape[1:])
+    furthest = min(slices.shape[1:]) / 2 - 8
     held: deque[Reduced] = deque(maxlen=max(_LAGS) + 1)
     found: list[tuple[int, int, float, float, float]] = []
     for z in range(count):
-        valid = None if mask is None else np.asarray(mask.data[z]) > 0
-        held.append(reduce_slice(np.asarray(volume.data[z]), valid, factor))
+        held.append(reduce_slice(slices.read(z), slices.weigh(z), factor))
         for lag in _LAGS:
             if lag < len(held):
                 moved = measure(held[-1 - lag], held[-1], min(reach * lag, furthest) / factor)

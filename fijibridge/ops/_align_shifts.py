@@ -6,15 +6,20 @@ import csv
 import io
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ReadError, WriteError
 
-_COLUMNS = ("z", "shift_y", "shift_x", "confidence", "residual", "outlier", "slow_y", "slow_x")
+_COLUMNS = (
+    "z", "shift_y", "shift_x", "angle_deg", "confidence", "residual", "outlier", "slow_y", "slow_x",
+    "m_yy", "m_yx", "m_xy", "m_xx",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,8 @@ class Shifts:
         shift is interpolated.
     slow : (n, 2) voxels, slow movement that was measured but kept (zero unless ``trend="keep"``): drift or slanted
         structure, which neighbouring slices cannot tell apart.
+    matrices : (n, 2, 2) in (y, x), by which each slice is turned (and stretched) about its centre before it is moved by
+        its shift; None where only translation was measured.
     """
 
     shifts: NDArray[np.float64]
@@ -37,9 +44,41 @@ class Shifts:
     residual: NDArray[np.float64]
     outliers: NDArray[np.bool_]
     slow: NDArray[np.float64]
+    matrices: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.shifts)
+
+    @property
+    def angles_deg(self) -> NDArray[np.float64]:
+        """Give by how many degrees each slice is turned, counter-clockwise as seen on a screen (y down)."""
+        if self.matrices is None:
+            return np.zeros(len(self))
+        # Of a stretch, the turn that lies nearest to it.
+        m = self.matrices
+        return np.asarray(np.degrees(np.arctan2(m[:, 1, 0] - m[:, 0, 1], m[:, 0, 0] + m[:, 1, 1])))
+
+    def as_json(self) -> dict[str, Any]:
+        """Give all of it in plain JSON terms, as it goes into a history."""
+        told: dict[str, Any] = {
+            name: np.round(getattr(self, name), 4).tolist() for name in ("shifts", "confidence", "residual", "slow")
+        }
+        told["outliers"] = np.asarray(self.outliers, bool).tolist()
+        return told if self.matrices is None else told | {"matrices": self.matrices.round(8).tolist()}
+
+    @classmethod
+    def from_step(cls, step: Mapping[str, Any]) -> Shifts | None:
+        """Give the shifts that a step of a history recorded, or None where it recorded none, or shifts alone."""
+        for part in (step, *step.get("within", ())):
+            told = part.get("parameters", {})
+            if {"shifts", "confidence", "residual", "outliers", "slow"} <= set(told):
+                matrices = told.get("matrices")
+                return cls(
+                    np.array(told["shifts"], float), np.array(told["confidence"], float),
+                    np.array(told["residual"], float), np.array(told["outliers"], bool), np.array(told["slow"], float),
+                    None if matrices is None else np.array(matrices, float),
+                )  # fmt: skip
+        return None
 
     def valid_box(self, rows: int, columns: int) -> tuple[slice, slice]:
         """Give the rows and columns that every slice still fills after these shifts (may be empty)."""
@@ -70,11 +109,11 @@ def write_shifts(shifts: Shifts, path: str | Path) -> Path:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
+    matrices = np.tile(np.eye(2), (len(shifts), 1, 1)) if shifts.matrices is None else shifts.matrices
     for z in range(len(shifts)):
-        numbers = (*shifts.shifts[z], shifts.confidence[z], shifts.residual[z])
-        writer.writerow(
-            [z, *(f"{n:.6g}" for n in numbers), int(shifts.outliers[z]), *(f"{n:.6g}" for n in shifts.slow[z])]
-        )
+        numbers = (*shifts.shifts[z], shifts.angles_deg[z], shifts.confidence[z], shifts.residual[z])
+        line = [z, *(f"{n:.6g}" for n in numbers), int(shifts.outliers[z]), *(f"{n:.6g}" for n in shifts.slow[z])]
+        writer.writerow([*line, *(f"{n:.9g}" for n in matrices[z].ravel())])
     try:
         with tempfile.NamedTemporaryFile(
             "w", dir=target.parent, suffix=".part", delete=False, encoding="utf-8"
@@ -109,6 +148,8 @@ def read_shifts(path: str | Path) -> Shifts:
         table = np.array(rows, dtype=float)
     except (OSError, ValueError) as error:
         raise ReadError(f"cannot read shifts from {path}: {error}; write them with write_shifts") from error
-    if tuple(header) != _COLUMNS or table.ndim != 2 or not np.isfinite(table).all():
+    if tuple(header) != _COLUMNS or table.shape[1:] != (len(_COLUMNS),) or not np.isfinite(table).all():
         raise ReadError(f"{path} holds no shifts: expected the columns {', '.join(_COLUMNS)}, got {', '.join(header)}")
-    return Shifts(table[:, 1:3], table[:, 3], table[:, 4], table[:, 5] > 0, table[:, 6:8])
+    matrices = table[:, 9:13].reshape(-1, 2, 2)
+    turned = None if (matrices == np.eye(2)).all() else matrices
+    return Shifts(table[:, 1:3], table[:, 4], table[:, 5], table[:, 6] > 0, table[:, 7:9], turned)

@@ -68,7 +68,7 @@ class Recipe:
         return {"input": str(self.source.resolve()), **size, "step": [step.entry() for step in self.steps]}
 
 
-def load_recipe(path: Path) -> Recipe:
+def load_recipe(path: str | Path) -> Recipe:
     """Read a recipe.
 
     Parameters
@@ -83,6 +83,7 @@ def load_recipe(path: Path) -> Recipe:
     ParameterError : a parameter that the operation does not have or cannot take.
     EngineMissingError : the operation does not have this engine.
     """
+    path = Path(path)
     document = _document(path)
     for key in document:
         check_known(key, _TOP, f"{path} has no use for the key")

@@ -79,7 +79,7 @@ def plan(recipe: Recipe, volume: Volume, folder: Path, *, start: int | None = No
     )
 
 
-def run_recipe(recipe: Recipe, folder: Path, *, start: int | None = None, progress: Report | None = None) -> Run:
+def run_recipe(recipe: Recipe, folder: str | Path, *, start: int | None = None, progress: Report | None = None) -> Run:
     """Run a recipe; finished steps of an earlier run are taken from `folder`.
 
     Killed at any moment, it goes on at the step where it stopped when it is run again, and ends with the same voxels.
@@ -103,6 +103,7 @@ def run_recipe(recipe: Recipe, folder: Path, *, start: int | None = None, progre
     FijibridgeError : what the operations raise, with the step named; finished steps stay.
     """
     tell = progress or (lambda _text, _share: None)
+    folder = Path(folder)
     tell("read the input", 0.0)
     before = recipe.open()
     _check_dtype(before)

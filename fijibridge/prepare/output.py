@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from .._report.versions import package_versions
 from ..io import write_text, write_volume
+from ..ops import Shifts, write_shifts
 from ..pipeline import Recipe, Run, Store, code_key, run_recipe
 from ..volume import describe_grid, history
 from .report import render_report
@@ -19,12 +20,13 @@ _STEPS = 0.9
 
 
 class Prepared(NamedTuple):
-    """What a preparation left: the run, and where its files lie."""
+    """What a preparation left: the run, and where its files lie; `transforms` of each step that aligned slices."""
 
     run: Run
     volume: Path
     recipe: Path
     report: Path
+    transforms: tuple[Path, ...]
     #: Bytes of earlier steps' outputs that were removed.
     freed: int
 
@@ -43,7 +45,7 @@ def prepare(
     clean: bool = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> Prepared:
-    """Run a recipe and write ``prepared.tif``, ``recipe.json`` and ``report.html``.
+    """Run a recipe and write ``prepared.tif``, ``recipe.json``, ``report.html``, and what slices were moved by.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ def prepare(
     tell = progress or (lambda _text, _share: None)
     steps = steps_folder(out)
     run = run_recipe(recipe, steps, start=start, progress=lambda text, share: tell(text, _STEPS * share))
-    found = Prepared(run, out / "prepared.tif", out / "recipe.json", out / "report.html", 0)
+    found = Prepared(run, out / "prepared.tif", out / "recipe.json", out / "report.html", (), 0)
     write_volume(run.after, found.volume, progress=lambda share: tell("write the volume", _STEPS + 0.05 * share))
     tell("write the report", 0.95)
     versions = package_versions(imagej=_imagej(run))
@@ -69,9 +71,10 @@ def prepare(
     write_text(found.report, text)
     document = recipe.document() | {"run": _account(run) | {"versions": versions, "command": command}}
     write_text(found.recipe, json.dumps(document, indent=2, allow_nan=False))
+    transforms = _write_transforms(run, out)
     freed = Store(steps).clean(keep=[run.steps[-1].name]) if clean else 0
     tell("done", 1.0)
-    return found._replace(freed=freed)
+    return found._replace(freed=freed, transforms=transforms)
 
 
 def step_records(run: Run) -> list[dict[str, Any]]:
@@ -81,6 +84,17 @@ def step_records(run: Run) -> list[dict[str, Any]]:
         {"number": step.number, **made, "reused": step.reused, **(asdict(step.output) if step.output else {})}
         for step, made in zip(run.steps, map(dict, done), strict=True)
     ]
+
+
+def _write_transforms(run: Run, out: Path) -> tuple[Path, ...]:
+    """Write ``transforms-NUMBER-OPERATION.csv`` for each step that recorded how it moved the slices."""
+    done = history(run.after)[len(history(run.before)) :]
+    written = []
+    for made, step in zip(run.steps, done, strict=False):
+        shifts = Shifts.from_step(step)
+        if shifts is not None:
+            written.append(write_shifts(shifts, out / f"transforms-{made.number:02d}-{made.step.operation.name}.csv"))
+    return tuple(written)
 
 
 def _account(run: Run) -> dict[str, Any]:

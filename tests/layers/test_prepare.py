@@ -93,6 +93,17 @@ def test_a_report_leaves_out_what_was_not_made(run, folder):
     assert re.findall(r"<h2>(.*?)</h2>", page) == ["Steps", "Before and after", "Exact settings", "Repeat it"]
 
 
+def test_the_transforms_it_leaves_move_another_stack_as_the_step_did(run, folder):
+    """What one detector showed of the drift is applied to what the other one took."""
+    run("prepare", "recipe.toml", "-o", "out")
+    volume = fb.read_volume(folder / "stack.tif")
+    shifts = fb.read_shifts(folder / "out" / "transforms-01-align.csv")
+    aligned = fb.align(volume).data.astype(int)
+    assert np.abs(fb.apply_shifts(volume, shifts).data - aligned).max() <= 1
+    assert len(shifts) == 16
+    assert len(list((folder / "out").glob("transforms*"))) == 1
+
+
 def test_a_dry_run_says_what_would_be_done_and_leaves_nothing(run, folder):
     code, out, _ = run("prepare", "recipe.toml", "-o", "out", "--dry-run")
     assert code == 0

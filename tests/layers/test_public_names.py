@@ -8,11 +8,12 @@ from pathlib import Path
 import fijibridge as fb
 
 PUBLIC = [
-    "Comparison", "Fiji", "FijibridgeError", "Forest", "MacroResult", "Volume", "VoxelSize", "__version__",
+    "Comparison", "Defects", "Fiji", "FijibridgeError", "Forest", "MacroResult", "Shifts", "Volume", "VoxelSize",
+    "__version__",
     "align", "apply_shifts", "automatic_threshold", "compare", "crop", "decurtain", "estimate_shifts",
-    "even_out", "fill_pores", "load_forest", "make_electrode", "make_volume", "operations", "read_volume",
-    "register", "resample", "same_grid", "save_forest", "shear", "smooth", "threshold", "train", "voxel_size", "watershed",
-    "with_data", "write_volume",
+    "even_out", "fill_pores", "load_forest", "load_recipe", "make_electrode", "make_fibsem", "make_volume",
+    "operations", "read_shifts", "read_volume", "register", "resample", "run_recipe", "same_grid", "save_forest",
+    "shear", "smooth", "threshold", "train", "voxel_size", "watershed", "with_data", "write_shifts", "write_volume",
 ]  # fmt: skip
 
 
