@@ -9,7 +9,9 @@ Python needs to start::
     preview volume=PATH labels=PATH slice=N [output=PATH] [trees=N]
     model volume=PATH labels=PATH output=PATH
 
-A single argument ``@FILE`` names a UTF-8 file with one argument in each line.
+A single argument ``@FILE`` names a UTF-8 file with one argument in each line; a single argument of several lines is
+those arguments (``exec`` cannot be given a list). What is printed is ASCII, other characters as ``&#NUMBER;``: Java's
+default encoding, in which ``exec`` reads, differs from system to system.
 """
 
 from __future__ import annotations
@@ -39,9 +41,9 @@ def main(words: Sequence[str] | None = None, out: TextIO | None = None) -> int:
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     try:
         for line in call(list(sys.argv[1:] if words is None else words)):
-            out.write(line + "\n")
+            out.write(_ascii(line))
     except FijibridgeError as error:
-        out.write(f"error={_one_line(error)}\n")
+        out.write(_ascii(f"error={_one_line(error)}"))
     return 0
 
 
@@ -177,7 +179,13 @@ def _pairs(words: Sequence[str]) -> Pairs:
     return dict(word.split("=", 1) for word in words)
 
 
+def _ascii(line: str) -> str:
+    return line.encode("ascii", "xmlcharrefreplace").decode() + "\n"
+
+
 def _from_file(words: Sequence[str]) -> Sequence[str]:
+    if len(words) == 1 and "\n" in words[0]:
+        return [line for line in words[0].split("\n") if line]
     if len(words) != 1 or not words[0].startswith("@"):
         return words
     try:
