@@ -11,12 +11,12 @@ from ..errors import ParameterError, ReadError, VolumeError
 from ..volume import Units, Volume, check_volume, make_volume
 from ._calibration import Calibration
 from ._check import check_written
-from ._files import write_text
+from ._files import make_folder, write_text
 from ._folder import read_folder, read_slices
 from ._formats import read_file, write_file
 from ._stack import Stack
 
-__all__ = ["convert_volume", "read_volume", "write_text", "write_volume"]
+__all__ = ["convert_volume", "make_folder", "read_volume", "write_text", "write_volume"]
 
 PathLike: TypeAlias = str | os.PathLike[str]
 Progress: TypeAlias = Callable[[float], None]
@@ -179,5 +179,6 @@ def _depth(stack: Stack) -> float:
         return known.y
     raise ReadError(
         f"{stack.name} has {slices} slices of {known.y:.6g} x {known.x:.6g} {known.units} pixels and does not say how "
-        f"far apart they are; give spacing=(z, {known.y:.6g}, {known.x:.6g}), units={known.units!r}"
+        f"far apart they are; give the voxel size: spacing=(z, {known.y:.6g}, {known.x:.6g}), units={known.units!r} in "
+        f"Python, --voxel-size z,{known.y:.6g},{known.x:.6g} on the command line"
     )

@@ -56,6 +56,22 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> Path:
+    """Make a folder with all above it, where it is missing, and give it.
+
+    Raises
+    ------
+    WriteError : it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(
+            f"cannot make the folder {folder}: {error.strerror or error}; choose another with -o"
+        ) from error
+    return folder
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file (UTF-8, line ends as given), whole or not at all; see `atomic`."""
     with atomic(path) as handle:

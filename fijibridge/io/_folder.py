@@ -41,7 +41,8 @@ def read_slices(files: Sequence[Path], sized: bool, progress: Progress | None) -
         data[z] = stack.data[0]
         if progress is not None:
             progress((z + 1) / len(files))
-    return Stack(first.name, data, first.calibration._replace(origin=(0.0, 0.0, 0.0)))
+    taken = tuple(step for step in first.history if step.get("operation") == "acquire")
+    return Stack(first.name, data, first.calibration._replace(origin=(0.0, 0.0, 0.0)), taken)
 
 
 def _is_slice(file: Path) -> bool:
@@ -77,5 +78,6 @@ def _check_sizes(first: Stack, other: Stack) -> None:
     if a.units != b.units or not np.allclose((a.z or 0, a.y, a.x), (b.z or 0, b.y, b.x), rtol=1e-6, atol=0):
         raise ReadError(
             f"slices of one volume need one pixel size: {first.name} has {a.y:.6g} x {a.x:.6g} {a.units}, {other.name} "
-            f"{b.y:.6g} x {b.x:.6g} {b.units}; say which is right: spacing=(z, y, x), units='nm' or 'um'"
+            f"{b.y:.6g} x {b.x:.6g} {b.units}; say which is right: spacing=(z, y, x), units='nm' or 'um' in Python, "
+            "--voxel-size z,y,x on the command line"
         )

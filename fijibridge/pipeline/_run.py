@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from ..errors import FijibridgeError, VolumeError, WriteError
+from ..errors import FijibridgeError, VolumeError
+from ..io import make_folder
 from ..volume import Volume
 from ._keys import code_key, text_key, volume_key
 from ._recipe import Recipe, RecipeStep
@@ -107,7 +108,7 @@ def run_recipe(recipe: Recipe, folder: str | Path, *, start: int | None = None, 
     tell("read the input", 0.0)
     before = recipe.open()
     _check_dtype(before)
-    _make(folder)
+    make_folder(folder)
     store = Store(folder)
     store.sweep()
     planned = plan(recipe, before, folder, start=start)
@@ -174,10 +175,3 @@ def _check_dtype(volume: Volume) -> None:
             f"the input holds {volume.dtype} and the outputs of steps hold uint8, uint16 or float32; "
             "convert it first (in ImageJ: Image > Type)"
         )
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot make the folder {folder}: {error.strerror}; choose another with -o") from error

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import WriteError
+from ..io import make_folder
 from ..io._files import atomic
 from ..volume import Volume
 
@@ -42,11 +42,7 @@ class CellStore:
     """A folder of cells; a run that was killed finds there what it had finished."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise WriteError(f"cannot make the folder {folder}: {error.strerror}; choose another with -o") from error
+        self._folder = make_folder(folder)
 
     def find(self, key: str) -> Cell | None:
         """Give a finished cell, or None where it has to be made; what cannot be read is made anew."""

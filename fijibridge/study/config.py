@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import ParameterError, ReadError
@@ -16,6 +17,13 @@ from .matrix import PAPER_METHODS, check_method
 from .people import PEOPLE, make_person
 
 Input = Literal["raw", "filtered"]
+#: What each choice of a real user looks like.
+_SHAPES: dict[str, Callable[[tuple[int, ...]], bool]] = {
+    "S2": lambda shape: shape == (),
+    "gWS": lambda shape: shape == (2,),
+    "cWS": lambda shape: shape == (2,),
+    "ML2": lambda shape: len(shape) == 2 and shape[1] == 3,
+}
 
 
 class _Part(BaseModel):
@@ -46,8 +54,8 @@ class UserConfig(_Part):
     labels: Path | None = None
     simulated: str | None = None
     parameters: dict[str, float] = {}
-    #: By data set: S2 and the windows of gWS and cWS.
-    choices: dict[str, dict[str, float | list[float]]] = {}
+    #: By data set: S2, the windows of gWS and cWS, and for ML2 a list of slice, low and high.
+    choices: dict[str, dict[str, float | list[float] | list[list[float]]]] = {}
 
 
 class MeasureConfig(_Part):
@@ -147,11 +155,10 @@ def _check_user(user: UserConfig, datasets: Sequence[str]) -> None:
         if dataset not in datasets:
             raise ParameterError(f"user {user.name} has choices for {dataset!r}; the data sets are {list(datasets)}")
         for key, value in chosen.items():
-            wanted = {"S2": float, "gWS": list, "cWS": list}.get(key)
-            if wanted is None or not isinstance(value, wanted) or (wanted is list and len(list(value)) != 2):  # type: ignore[arg-type]
+            if key not in _SHAPES or not _SHAPES[key](np.shape(value)):
                 raise ParameterError(
                     f"user {user.name}: choices are S2 = level, gWS = [low, high], cWS = [low, high], "
-                    f"got {key} = {value}"
+                    f"ML2 = [[slice, low, high], ...], got {key} = {value}"
                 )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import ParameterError, WriteError
-from ..io import write_volume
+from ..errors import ParameterError
+from ..io import make_folder, write_volume
 from ..phantom import make_electrode
 from ..volume import Volume
 from .annotators import paint_labels
@@ -46,9 +46,6 @@ def write_demo(demo: DemoInput, folder: Path) -> None:
     ------
     WriteError : the folder cannot be made or written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot make the folder {folder}: {error.strerror}; choose another with -o") from error
+    make_folder(folder)
     for name, volume in (("stack", demo.volume), ("painted", demo.labels), ("truth", demo.truth)):
         write_volume(volume, folder / f"{name}.tif")

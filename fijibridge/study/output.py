@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import WriteError
-from ..io import write_text, write_volume
+from ..io import make_folder, write_text, write_volume
 from ..volume import history
 from .compare import Comparison, Row
 from .report import render_report
@@ -33,10 +32,7 @@ def write_comparison(comparison: Comparison, folder: Path, *, command: str) -> P
     ------
     WriteError : the folder cannot be made or written.
     """
-    try:
-        (folder / "labels").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot make the folder {folder}: {error.strerror}; choose another with -o") from error
+    make_folder(folder / "labels")
     for key, found in comparison.segmentations.items():
         write_volume(found.labels, folder / "labels" / f"{key}.tif")
     used = versions()

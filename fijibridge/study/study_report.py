@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from .._report.page import Picture, describe_steps, embed, load_template
 from .._report.versions import package_versions
 from ..fiji import current
-from ..io import write_text, write_volume
+from ..io import make_folder, write_text, write_volume
 from . import study_figures as draw
 from .against import findings
 from .matrix import PAPER_METHODS
@@ -169,7 +169,7 @@ def _table(study: Study) -> pd.DataFrame:
 
 
 def _write_labels(study: Study, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for cell in study.cells:
         kind = "filtered" if cell.filtered else "raw"
         user = "auto" if cell.user == "-" else cell.user

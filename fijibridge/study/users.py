@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from .methods import Segmentation
 from .people import Choices
 
 _IMAGES = (".tif", ".tiff")
+#: Grey levels as a study file has them.
+Levels: TypeAlias = float | list[float] | list[list[float]]
 
 
 def read_labels(path: Path, volume: Volume) -> Volume:
@@ -82,10 +84,11 @@ def segment_by_user(bench: Bench, method: str, user: UserConfig, dataset: str) -
         path = None if user.labels is None else find_labels(user.labels, dataset, method)
         return None if path is None else segment_by_labels(bench, read_labels(path, bench.volume))
     chosen = user.choices.get(dataset, {})
-    needed = {"gWS": "gWS", "cWS": "cWS", "ML1": "cWS", "ML3": "cWS"}.get(method, "S2")
-    # ML2 asks for a threshold of its own on each of six slices, which one window cannot say.
-    if needed not in chosen or method == "ML2":
+    needed = {"gWS": "gWS", "cWS": "cWS", "ML1": "cWS", "ML2": "ML2", "ML3": "cWS"}.get(method, "S2")
+    if needed not in chosen:
         return None
+    if method == "ML2":
+        return segment_by_windows(bench, method, _windows_by_slice(chosen["ML2"], bench.volume.shape[0]))
     if method in ("ML1", "ML3"):
         window = _window(chosen["cWS"])
         slices = seed_slices(method, bench.volume.shape[0])
@@ -98,9 +101,18 @@ def segment_by_user(bench: Bench, method: str, user: UserConfig, dataset: str) -
     return None
 
 
-def _window(levels: float | list[float]) -> Window:
+def _window(levels: Levels) -> Window:
     low, high = np.resize(np.ravel(levels), 2).tolist()
     return Window(float(low), float(high))
+
+
+def _windows_by_slice(rows: Levels, depth: int) -> dict[int, Window]:
+    """Read the thresholds that someone chose slice by slice."""
+    table = np.asarray(rows, float)
+    outside = [z for z in table[:, 0].tolist() if not (z.is_integer() and 0 <= z < depth)]
+    if outside:
+        raise LabelsError(f"ML2 has thresholds for slice {outside[0]:g}, the volume has 0..{depth - 1}; count from 0")
+    return {int(z): Window(low, high) for z, low, high in table.tolist()}
 
 
 def _image(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:

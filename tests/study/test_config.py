@@ -50,6 +50,7 @@ def test_a_typo_names_the_nearest_key(change, nearest):
         ({"user": [{"name": "x", "simulated": "Z"}]}, "simulated users are"),
         ({"user": [{"name": "x", "choices": {"two": {"S2": 100.0}}}]}, "choices for 'two'"),
         ({"user": [{"name": "x", "choices": {"one": {"gWS": [1.0]}}}]}, "gWS = "),
+        ({"user": [{"name": "x", "choices": {"one": {"ML2": [80.0, 130.0]}}}]}, "ML2 = "),
         ({"seed": -1}, "seed"),
     ],
 )

@@ -154,6 +154,27 @@ def test_real_users_bring_labels_and_grey_levels(tmp_path):
     assert result.cells[0].numbers["fractions"]["1"] == pytest.approx(share)
 
 
+def test_ml2_learns_from_each_slices_own_thresholds(tmp_path):
+    """Slice 8 is given thresholds that call everything above 30 active; only a forest that hears them loses by it."""
+    sample = make_sample("NMC-1", size=32)
+    write_volume(sample.grey, tmp_path / "stack.tif")
+    rows = [[z, 80.0, 130.0] for z in (2, 8, 13, 18, 23, 29)]
+    wrong = [[z, 20.0, 30.0] if z == 8 else row for row in rows for z in row[:1]]
+    users = [{"name": name, "choices": {"one": {"ML2": table}}} for name, table in (("anna", rows), ("ben", wrong))]
+    study = check_study(
+        {"dataset": [{"name": "one", "path": "stack.tif"}], "user": users, "methods": ["ML2"], "inputs": ["raw"]},
+        base=tmp_path,
+    )
+    anna, ben = run_study(study, tmp_path / "out").cells
+    truth = float((sample.truth.data == 1).mean())
+    assert anna.numbers["fractions"]["1"] == pytest.approx(truth, abs=0.05)
+    assert ben.numbers["fractions"]["1"] > anna.numbers["fractions"]["1"]
+    assert anna.numbers["windows"] == [[80.0, 130.0]]
+    beyond = study.user[0].model_copy(update={"choices": {"one": {"ML2": [[40.0, 80.0, 130.0]]}}})
+    left = run_study(study.model_copy(update={"user": (beyond,)}), tmp_path / "out").left_out
+    assert "slice 40" in left[0]
+
+
 def test_one_plus_minus_holds_users_methods_and_the_finite_volume(tmp_path):
     """It is never smaller than any of its parts, and the truth of the phantom lies inside."""
     result = run_study(check_study(TINY), tmp_path)

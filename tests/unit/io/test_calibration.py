@@ -93,7 +93,7 @@ def test_a_print_setting_is_no_calibration(tmp_path: Path, per: float, unit: int
 def test_an_unknown_distance_between_slices_is_asked_for(tmp_path: Path) -> None:
     """Plain TIFF has no place for it; a guess would bend every 3-D measure. The message gives the call to write."""
     save(tmp_path / "v.tif", STACK, resolution=(20000, 20000), resolutionunit=3, metadata=None)
-    with pytest.raises(ReadError, match=r"3 slices of 0\.5 x 0\.5 um pixels .* give spacing=\(z, 0\.5, 0\.5\)"):
+    with pytest.raises(ReadError, match=r"3 slices of 0\.5 x 0\.5 um pixels .* --voxel-size z,0\.5,0\.5"):
         read_volume(tmp_path / "v.tif")
     volume = read_volume(tmp_path / "v.tif", spacing=(2, 0.5, 0.5), units="um")
     assert voxel_size(volume) == (2, 0.5, 0.5, "um")
