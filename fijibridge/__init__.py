@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .phantom import make_fibsem as make_fibsem
     from .pipeline import load_recipe as load_recipe
     from .pipeline import run_recipe as run_recipe
+    from .service.client import Client as Client
     from .study.compare import Comparison as Comparison
     from .study.compare import compare as compare
     from .volume import Volume as Volume
@@ -80,6 +81,7 @@ _HOMES = {
     ),
     "phantom": ("Defects", "make_electrode", "make_fibsem"),
     "pipeline": ("load_recipe", "run_recipe"),
+    "service.client": ("Client",),
     "study.compare": ("Comparison", "compare"),
     "volume": ("Volume", "VoxelSize", "make_volume", "same_grid", "voxel_size", "with_data"),
 }

@@ -5,48 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from .. import __version__
 from ..errors import FijibridgeError, ServiceError
 from ._jobs import Job
-from ._places import Places
-from ._queue import JobQueue
 from ._requests import JobRequest, ModelRequest, PreviewRequest, SessionRequest
-from ._sessions import Sessions
-from ._state import StateFolder
+from ._results import results
+from ._service import Service, service_of
 
 #: Seconds between two looks at a job that somebody watches.
 _LOOK_S = 0.2
+#: The page and what it loads.
+_PAGE = Path(__file__).parent / "page"
 api = APIRouter(prefix="/api")
-
-
-@dataclass
-class Service:
-    """Everything that requests use."""
-
-    state: StateFolder
-    places: Places
-    queue: JobQueue
-    sessions: Sessions
-    imagej: str
-    pid: int
-    #: When something was asked last, on the monotonic clock.
-    touched: float = field(default_factory=time.monotonic)
-    #: Ends the service; set once it runs.
-    stop: Callable[[], None] = lambda: None
-
-    def touch(self) -> None:
-        """Note that somebody is there."""
-        self.touched = time.monotonic()
 
 
 def make_app(service: Service) -> FastAPI:
@@ -62,16 +42,13 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.include_router(api)
+    app.include_router(results)
+    if _PAGE.is_dir():
+        app.mount("/", StaticFiles(directory=_PAGE, html=True))
     app.add_exception_handler(FijibridgeError, _our_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(HTTPException, _http_error)
     return app
-
-
-def service_of(request: Request) -> Service:
-    """Give the service that a request is for."""
-    service: Service = request.app.state.service
-    return service
 
 
 @api.get("/status")
@@ -88,6 +65,7 @@ def status(request: Request) -> dict[str, Any]:
         "jobs": service.queue.store.counts(),
         "workers": service.queue.pids(),
         "sessions": service.sessions.pids(),
+        "viewers": service.viewer.pids(),
     }
 
 

@@ -22,7 +22,7 @@ class Places:
             if not folder.is_dir():
                 raise ServiceError(f"{folder} is no folder; give --folder one that is there")
         self.folders = tuple(folder.resolve() for folder in folders)
-        self._own = tuple(folder.resolve() for folder in own)
+        self.own = tuple(folder.resolve() for folder in own)
 
     def to_read(self, path: str) -> Path:
         """Give the real path of a file or folder to read.
@@ -32,8 +32,12 @@ class Places:
         ServiceError : it is not there, or lies (after following links) where the service may not go.
         """
         real = self._allowed(path)
-        if not real.exists():
+        if not real.exists() and not _in_container(real):
             raise ServiceError(f"there is no file {path}; check its name", status=404)
+        if real.is_dir():
+            for slice_ in real.iterdir():
+                if slice_.is_symlink():
+                    self._allowed(str(slice_))
         return real
 
     def to_write(self, path: str) -> Path:
@@ -57,7 +61,7 @@ class Places:
             real = given.resolve()
         except (OSError, RuntimeError) as error:
             raise ServiceError(f"{path[:200]!r} leads nowhere ({error})") from error
-        if any(real.is_relative_to(folder) for folder in self._own):
+        if any(real.is_relative_to(folder) for folder in self.own):
             return real
         for folder in self.folders:
             if real.is_relative_to(folder) and not _hidden(real.relative_to(folder)):
@@ -67,6 +71,11 @@ class Places:
             "without hidden folders (see `fijibridge serve --folder`)",
             status=403,
         )
+
+
+def _in_container(path: Path) -> bool:
+    """Tell whether a path goes on inside an HDF5 file, such as ``file.h5/volumes/raw``."""
+    return any(parent.is_file() for parent in path.parents)
 
 
 def _hidden(path: Path) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import FijibridgeError, ServiceError
 from ._jobs import Job, JobStore, State
+from ._places import Places
 from ._state import StateFolder, replace_text
 from ._workers import Worker
 
@@ -56,12 +57,14 @@ class JobQueue:
     Parameters
     ----------
     state : the service's folder.
+    places : where jobs may read and write.
     workers : how many jobs run at once.
     """
 
-    def __init__(self, state: StateFolder, workers: int) -> None:
+    def __init__(self, state: StateFolder, places: Places, workers: int) -> None:
         self.store = JobStore(state.database)
         self._state = state
+        self._places = places
         self._changed = threading.Condition()
         self._running: dict[str, _Running] = {}
         self._closing = False
@@ -179,7 +182,11 @@ class JobQueue:
 
     def _order(self, job: Job) -> dict[str, Any]:
         folder = self.folder(job)
-        return {"kind": "job", **job.as_dict(), "folder": str(folder), "log": str(folder / "log.txt")}
+        places = {
+            "folders": [str(each) for each in self._places.folders],
+            "own": [str(each) for each in self._places.own],
+        }
+        return {"kind": "job", **job.as_dict(), **places, "folder": str(folder), "log": str(folder / "log.txt")}
 
     def _hear(self, running: _Running, news: Mapping[str, Any]) -> None:
         if "voxels" in news:

@@ -15,13 +15,15 @@ import uvicorn
 
 from ..errors import ServiceError
 from ..settings import load_settings
-from ._app import Service, make_app
+from ._app import make_app
 from ._guard import Guard
 from ._patience import PatientProtocol
 from ._places import Places
 from ._queue import JobQueue
+from ._service import Service
 from ._sessions import Sessions
 from ._state import Address, StateFolder
+from ._viewer import Viewer
 
 #: Seconds that answers under way are given at the end.
 _GRACE_S = 2
@@ -61,14 +63,15 @@ def serve(
         state.remove_address()
         listening = _listen(port)
         places = Places(folders, own=(state.inbox, state.jobs))
-        queue = JobQueue(state, settings.workers)
-        service = Service(state, places, queue, Sessions(state), settings.imagej, os.getpid())
+        queue = JobQueue(state, places, settings.workers)
+        service = Service(state, places, queue, Sessions(state), Viewer(state), settings.imagej, os.getpid())
         address = Address(listening.getsockname()[1], secrets.token_urlsafe(32), os.getpid())
         try:
             _run(service, address, listening, idle_s, ready)
         finally:
             state.remove_address()
             service.sessions.close_all()
+            service.viewer.close()
             queue.close()
     return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,6 +23,7 @@ from ..study.study_report import write_study
 from ..study.users import read_labels
 from ..volume import Volume
 from ._operate import Tell, describe, keep_volume, open_volume, output_file
+from ._places import Places
 
 Order: TypeAlias = Mapping[str, Any]
 
@@ -74,6 +75,7 @@ def predict(order: Order, tell: Tell) -> dict[str, Any]:
 def prepare(order: Order, tell: Tell) -> dict[str, Any]:
     """Run a recipe."""
     recipe = load_recipe(Path(order["inputs"]["recipe"]))
+    _check_places(order, [recipe.source, *(Path(file) for step in recipe.steps for file in step.files.values())])
     asked = order["parameters"]
     start = find_step(recipe, asked["from_step"]) if asked["from_step"] else None
     out = _folder(order)
@@ -102,6 +104,8 @@ def study(order: Order, tell: Tell) -> dict[str, Any]:
     seed = asked["seed"]
     file = order["inputs"].get("study")
     config = read_study(Path(file)) if file else (paper_study if asked["phantoms"] else quick_study)(seed=seed)
+    _check_places(order, [path for each in config.dataset for path in (each.path, each.truth, each.geometry)])
+    _check_places(order, [user.labels for user in config.user])
     out = _folder(order)
     result = run_study(config, out, progress=lambda text, share: tell(message=text, progress=0.95 * share))
     report = write_study(
@@ -115,6 +119,15 @@ def study(order: Order, tell: Tell) -> dict[str, Any]:
         **_reported(report, json.loads((out / "results.json").read_text("utf-8"))["rows"]),
         "left_out": result.left_out,
     }
+
+
+def _check_places(order: Order, paths: Sequence[Path | None]) -> None:
+    """Let a recipe or a study name no file that the service may not read."""
+    folders, own = ([Path(folder) for folder in order[name]] for name in ("folders", "own"))
+    places = Places(folders, own)
+    for path in paths:
+        if path is not None:
+            places.to_read(str(path))
 
 
 def _labels(order: Order, name: str, volume: Volume) -> Volume:

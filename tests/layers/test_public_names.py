@@ -8,7 +8,7 @@ from pathlib import Path
 import fijibridge as fb
 
 PUBLIC = [
-    "Comparison", "Defects", "Fiji", "FijibridgeError", "Forest", "MacroResult", "Shifts", "Volume", "VoxelSize",
+    "Client", "Comparison", "Defects", "Fiji", "FijibridgeError", "Forest", "MacroResult", "Shifts", "Volume", "VoxelSize",
     "__version__",
     "align", "apply_shifts", "automatic_threshold", "compare", "crop", "decurtain", "estimate_shifts",
     "even_out", "fill_pores", "load_forest", "load_recipe", "make_electrode", "make_fibsem", "make_volume",
