@@ -19,6 +19,7 @@ from ._history import Note, from_text
 from ._ifd import walk
 from ._ome import from_ome, ome_description
 from ._stack import Stack, describe
+from ._vendor import acquisition, calibrated, read_vendor
 
 Progress = Callable[[float], None]
 
@@ -217,7 +218,7 @@ def _grey_of_rgb(path: Path, colours: NDArray[np.generic]) -> NDArray[np.generic
 
 
 def _calibration(tiff: tifffile.TiffFile, items: dict[str, str]) -> tuple[Calibration, Note]:
-    """Read voxel size and history: ImageJ's, OME's or the plain tags."""
+    """Read voxel size and history: ImageJ's, OME's, the microscope's or the plain tags."""
     page = tiff.pages.first
     x, y = (_fraction(page, name) for name in ("XResolution", "YResolution"))
     unit = int(page.tags.valueof("ResolutionUnit", 2))
@@ -226,6 +227,9 @@ def _calibration(tiff: tifffile.TiffFile, items: dict[str, str]) -> tuple[Calibr
         return from_imagej(items, x, y, unit), from_text(info if isinstance(info, str) else "")
     if tiff.is_ome and tiff.ome_metadata:
         return from_ome(tiff.ome_metadata), from_text(ome_description(tiff.ome_metadata))
+    tags = read_vendor(tiff)
+    if tags is not None:
+        return calibrated(tags), Note(history=(acquisition(tags),))
     return from_resolution(x, y, unit), Note()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from annotated_types import Gt, Le
@@ -14,12 +14,14 @@ from ..volume import Volume, history, make_volume, origin, voxel_size
 from . import _fiji as imagej
 from ._align_apply import move_slice
 
+Angle: TypeAlias = float | Literal["auto"]
+
 
 @operation(halo=None)
 def shear(
     volume: Volume,
     *,
-    angle_deg: Annotated[float, Gt(0), Le(90)] = 52.0,
+    angle_deg: Annotated[float, Gt(0), Le(90)] | Literal["auto"] = 52.0,
     stretch: bool = True,
     shift: bool = True,
     nearest: bool = False,
@@ -35,7 +37,10 @@ def shear(
     Parameters
     ----------
     volume : (z, y, x) volume of any dtype.
-    angle_deg : angle between the electron beam and the milled face.
+    angle_deg : angle between the electron beam and the milled face; ``"auto"`` = the angle between the columns of the
+        instrument that the file's own tags name (FEI, Thermo Fisher, Zeiss, Tescan), since the ion beam runs in the
+        face that it mills. Right if the stage stood still between milling and imaging; the stage's own tilt says
+        nothing of it, for holders are tilted themselves.
     stretch : correct the voxel size along y (divided by the sine of the angle); the voxels stay as they are.
     shift : undo the movement along y from slice to slice; not after aligning with a fixed template, which has done so.
     nearest : move by whole voxels, for labels; masks always do.
@@ -46,7 +51,8 @@ def shear(
 
     Raises
     ------
-    ParameterError : an angle so flat that the stack would become more than 8 times as tall.
+    ParameterError : an angle so flat that the stack would become more than 8 times as tall; ``"auto"`` where no tags
+        tell the instrument, where it has one column, or where it has made up for the tilt while scanning.
 
     Engines: native - as `apply_shifts`; fiji - macros/shear.ijm (bicubic *Translate*).
     Differences: interpolation, up to a few grey levels at edges; the Fiji engine takes no labels and masks.
@@ -54,31 +60,61 @@ def shear(
 
 
 @shear.check
-def _check(volume: Volume, *, angle_deg: float, stretch: bool, shift: bool, nearest: bool) -> None:
-    rows = volume.shape[1]
-    if shift and _travel(volume, angle_deg, volume.shape[0] - 1) > 7 * rows:
+def _check(volume: Volume, *, angle_deg: Angle, stretch: bool, shift: bool, nearest: bool) -> None:
+    rows, angle = volume.shape[1], view_angle(volume, angle_deg, stretch=stretch)
+    if shift and _travel(volume, angle, volume.shape[0] - 1) > 7 * rows:
         raise ParameterError(
-            f"at {angle_deg} degrees {volume.shape[0]} slices move by more than 7 times the {rows} rows; "
+            f"at {angle} degrees {volume.shape[0]} slices move by more than 7 times the {rows} rows; "
             "check the slice distance (voxel size along z) and the angle"
         )
 
 
 @shear.engine("native")
-def _native(volume: Volume, *, angle_deg: float, stretch: bool, shift: bool, nearest: bool) -> Volume:
-    data = _shifted(volume, angle_deg, nearest) if shift else np.array(volume.data)
-    return _sized(volume, data, angle_deg if stretch else 90.0)
+def _native(volume: Volume, *, angle_deg: Angle, stretch: bool, shift: bool, nearest: bool) -> Volume:
+    angle = view_angle(volume, angle_deg, stretch=stretch)
+    data = _shifted(volume, angle, nearest) if shift else np.array(volume.data)
+    return _sized(volume, data, angle if stretch else 90.0)
 
 
 @shear.engine("fiji", version=imagej.imagej_version)
-def _in_imagej(volume: Volume, *, angle_deg: float, stretch: bool, shift: bool, nearest: bool) -> Volume:
+def _in_imagej(volume: Volume, *, angle_deg: Angle, stretch: bool, shift: bool, nearest: bool) -> Volume:
     if nearest or volume.dtype.kind == "b":
         raise ParameterError("shear in ImageJ takes grey levels only; use engine='native' for labels and masks")
+    angle = view_angle(volume, angle_deg, stretch=stretch)
     data = np.array(volume.data)
     if shift:
-        extra = _extra(volume, angle_deg)
-        done = imagej.run("shear.ijm", volume, step=_travel(volume, angle_deg, 1), extra=extra)
+        extra = _extra(volume, angle)
+        done = imagej.run("shear.ijm", volume, step=_travel(volume, angle, 1), extra=extra)
         data = np.asarray(done.image.data)
-    return _sized(volume, data, angle_deg if stretch else 90.0)
+    return _sized(volume, data, angle if stretch else 90.0)
+
+
+def view_angle(volume: Volume, angle_deg: Angle, *, stretch: bool) -> float:
+    """Give the angle in degrees; ``"auto"`` is looked up in what the microscope wrote of itself.
+
+    Raises
+    ------
+    ParameterError : it wrote nothing of use.
+    """
+    if angle_deg != "auto":
+        return angle_deg
+    taken = next((step for step in history(volume) if step.get("operation") == "acquire"), None)
+    if taken is None:
+        raise ParameterError(
+            "angle_deg='auto' needs tags of an FEI, Thermo Fisher, Zeiss or Tescan microscope, and the file had none; "
+            "give the angle, for instance angle_deg=52"
+        )
+    columns, name = taken["parameters"]["columns_deg"], taken["version"]
+    if columns is None:
+        raise ParameterError(
+            f"angle_deg='auto' needs an instrument with two columns, and the tags name {name!r}; give the angle itself"
+        )
+    if stretch and taken["parameters"]["tilt_corrected"]:
+        raise ParameterError(
+            f"the tags say that {name!r} has made up for the tilt while scanning, so that y must not be stretched "
+            f"again; use stretch=False, or angle_deg={columns:g} if the tags are wrong"
+        )
+    return float(columns)
 
 
 def _sized(volume: Volume, data: NDArray[Any], angle_deg: float) -> Volume:

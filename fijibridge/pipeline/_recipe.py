@@ -113,6 +113,8 @@ def replay(volume: Volume, history: Sequence[Step], *, volumes: Sequence[Volume]
     """
     known = {jsonable(other)["sha256"]: other for other in volumes}
     for number, step in enumerate(history, 1):
+        if step.get("operation") == "acquire":
+            continue  # what the microscope did cannot be done again; `volume` has been through it
         parameters = {name: _recall(value, known, number, name) for name, value in step.get("parameters", {}).items()}
         entry = {"operation": step.get("operation"), "engine": step.get("engine", "native"), **parameters}
         volume = _step(entry, number, Path()).run(volume)
