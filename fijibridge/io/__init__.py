@@ -1,4 +1,4 @@
-"""Volumes in and out of files: TIFF as ImageJ, OME and everyone else writes it, folders of slices, other formats."""
+"""Volumes in and out of files: TIFF as ImageJ, OME and everyone else writes it, folders of slices, OME-Zarr, others."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from ._calibration import Calibration
 from ._check import check_written
 from ._files import make_folder, write_text
 from ._folder import read_folder, read_slices
-from ._formats import read_file, write_file
+from ._formats import WRITABLE, read_file, write_file
 from ._stack import Stack
+from ._zarr import ENDING as ZARR
+from ._zarr import Version as ZarrVersion
+from ._zarr import is_zarr, read_zarr, write_zarr
 
-__all__ = ["convert_volume", "make_folder", "read_volume", "write_text", "write_volume"]
+__all__ = ["WRITABLE", "convert_volume", "make_folder", "read_volume", "write_text", "write_volume"]
 
 PathLike: TypeAlias = str | os.PathLike[str]
 Progress: TypeAlias = Callable[[float], None]
@@ -40,14 +43,16 @@ def read_volume(
     (``.h5``; a data set inside is named as ``file.h5/volumes/raw``), NRRD, MetaImage, MRC, binary AmiraMesh, Zeiss
     Xradia (``.txm``, ``.txrm``, ``.xrm``), and ``.raw`` with a ``.mhd`` or ``.nhdr`` of the same name beside it.
 
+    OME-Zarr folders (0.4, 0.5; the full resolution) and plain Zarr arrays of three axes.
+
     Parameters
     ----------
     path : a file, a folder, or a sequence of files with one slice each, in order.
     spacing : voxel size (z, y, x) in `units`, in place of what the file says.
     units : ``"nm"``, ``"um"`` or ``"voxel"``; needed with `spacing`.
     mmap : leave the voxels in the file and map them (read-only) where the file allows it: one file, uncompressed,
-        contiguous, in this machine's byte order (TIFF, NRRD, MetaImage, MRC). Other files are read as ever;
-        ``isinstance(volume.data, numpy.memmap)`` tells.
+        contiguous, in this machine's byte order (TIFF, NRRD, MetaImage, MRC). Of a Zarr folder, make a dask array
+        where dask is installed. Other files are read as ever; ``isinstance(volume.data, numpy.memmap)`` tells.
     progress : called with the share done, 0 to 1, after each slice of compressed files and folders.
 
     Returns
@@ -83,20 +88,25 @@ def read_volume(
     return make_volume(stack.data, spacing=size, units=known.units, origin=known.origin, history=stack.history)
 
 
-def write_volume(volume: Volume, path: PathLike, *, progress: Progress | None = None) -> None:
+def write_volume(
+    volume: Volume, path: PathLike, *, ome_zarr: ZarrVersion = "0.5", progress: Progress | None = None
+) -> None:
     """Write a volume with its voxel size, origin and history to a TIFF file, whole or not at all.
 
     ``.tif`` and ``.tiff`` make an ImageJ stack: ImageJ shows the same pixel width, height, depth and unit (``um`` is
     ImageJ's ``micron``). ``.ome.tif`` and ``.ome.tiff`` make an OME-TIFF, a BigTIFF where it needs more than 4 GB. An
     ImageJ stack of more than 4 GB is written as ImageJ writes it: voxels of all slices behind one header, which ImageJ
-    and `read_volume` read and most other programs do not; choose OME-TIFF there for those. ``.nrrd``, ``.h5`` (data set
+    and `read_volume` read and most other programs do not; choose OME-TIFF there for those. ``.zarr`` makes an OME-Zarr
+    folder, compressed, in chunks and at several resolutions, of any size and dtype. ``.nrrd``, ``.h5`` (data set
     ``data``, compressed) and ``.mrc`` (no history, no origin; uint8 and masks become uint16) go slice by slice as well.
 
     Parameters
     ----------
     volume : bool, uint8, uint16 or float32 (NRRD and HDF5: any dtype); a mask is stored as 0 and 255 in uint8 in TIFF,
-        since TIFF readers show that right.
+        since TIFF readers show that right. OME-Zarr takes any dtype; its coarser levels are means, of masks and of
+        integers with no more than 8 different values the nearest voxel.
     path : the file; an older one is replaced at the end in one step (temporary file beside it, fsync, rename).
+    ome_zarr : version of OME-Zarr, ``"0.5"`` (on Zarr 3) or ``"0.4"`` (on Zarr 2, which more programs read).
     progress : called with the share done, 0 to 1, after each slice.
 
     Raises
@@ -106,6 +116,9 @@ def write_volume(volume: Volume, path: PathLike, *, progress: Progress | None = 
     VolumeError : `volume` does not keep the Volume contract.
     """
     check_volume(volume)
+    if Path(path).name.lower().endswith(ZARR):
+        write_zarr(volume, Path(path), version=ome_zarr, progress=progress)
+        return
     write_file(volume, Path(path), progress)
 
 
@@ -150,6 +163,8 @@ def convert_volume(
 def _read(source: Path | list[Path], mmap: bool, sized: bool, progress: Progress | None) -> Stack:
     if isinstance(source, list):
         return read_slices(source, sized, progress)
+    if is_zarr(source):
+        return read_zarr(source, mmap, progress)
     if source.is_dir():
         return read_folder(source, sized, progress)
     return read_file(source, mmap, progress)

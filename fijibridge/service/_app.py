@@ -80,12 +80,13 @@ def operations() -> list[dict[str, Any]]:
 @api.post("/jobs", status_code=201)
 def submit(request: Request, asked: JobRequest) -> dict[str, Any]:
     """Queue a job."""
-    from ._catalogue import check
+    from ._catalogue import check, check_output
 
     service = service_of(request)
     parameters = check(asked.operation, asked.engine, asked.parameters, asked.inputs)
     if (asked.spacing is None) != (asked.units is None):
         raise ServiceError("spacing and units go together; give both or neither")
+    check_output(asked.operation, asked.output)
     places = service.places
     job = Job(
         operation=asked.operation,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ..errors import EngineMissingError, ParameterError, ServiceError
 from ..forest.training import MIN_LEAF, TREES
+from ..io import WRITABLE
 from ..operation import Operation, jsonable
 from ..ops import operations
 from ..volume import make_volume
@@ -125,6 +126,13 @@ def check(name: str, engine: str, parameters: Mapping[str, Any], inputs: Mapping
     if entry.operation is not None:
         return _checked_operation(entry.operation, parameters, inputs)
     return _checked_long(entry, parameters)
+
+
+def check_output(name: str, output: str | None) -> None:
+    """Refuse a file that the job could not write at its end, hours later."""
+    volumes = name not in ("train", "prepare", "compare", "study")
+    if output is not None and volumes and not output.lower().endswith(WRITABLE):
+        raise ServiceError(f"cannot tell the format of {output[:200]} by its ending; use one of {', '.join(WRITABLE)}")
 
 
 def _checked_operation(

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 #: Bytes of a request's body: JSON only, voxels go by path.
 BODY_MOST = 1_000_000
 #: Seconds in which a body has to be here.
-BODY_S = 10.0
+BODY_S = 5.0
 _METHODS = ("GET", "POST", "DELETE")
 _PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-src 'self' blob: data:; "
@@ -65,11 +65,11 @@ class Guard:
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         refusal = self._refusal(scope)
         if refusal is not None:
-            await _refuse(send, *refusal)
+            await _refuse(send, *refusal, close=_has_body(scope["headers"]))
             return
         body = await _read_body(receive)
         if isinstance(body, str):
-            await _refuse(send, 413 if "bytes" in body else 408, body)
+            await _refuse(send, 413 if "bytes" in body else 408, body, close=True)
             return
         self._touched()
         await self._app(scope, _again(body, receive), _with_headers(send, private=_is_api(scope)))
@@ -157,10 +157,16 @@ def _with_headers(send: Send, *, private: bool) -> Send:
     return send_on
 
 
-async def _refuse(send: Send, status: int, sentence: str) -> None:
+def _has_body(headers: Headers) -> bool:
+    return bool(_all(headers, b"transfer-encoding")) or _all(headers, b"content-length") not in ([], [b"0"])
+
+
+async def _refuse(send: Send, status: int, sentence: str, *, close: bool) -> None:
     body = json.dumps({"error": sentence}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    # The rest of a body that nobody will read must not be taken for the next request.
-    headers += [*_HEADERS, (b"connection", b"close"), (b"cache-control", b"no-store")]
+    headers += [*_HEADERS, (b"cache-control", b"no-store")]
+    if close:
+        # The rest of a body that nobody will read must not be taken for the next request.
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

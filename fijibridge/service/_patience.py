@@ -8,7 +8,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 #: Seconds from the connection (or the last answer) to the end of a request's headers.
-HEADERS_S = 10.0
+HEADERS_S = 5.0
 
 
 class PatientProtocol(H11Protocol):

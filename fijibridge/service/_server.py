@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
+import signal
 import socket
 import threading
 import time
@@ -121,7 +123,13 @@ def _run(
     state.write_address(address)
     if ready is not None:
         ready(address)
-    asyncio.run(server.serve(sockets=[listening]))
+    # uvicorn sends itself the signal that ended it once more: we still have workers to end.
+    earlier = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(server.serve(sockets=[listening]))
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
 
 
 def _end_when_idle(service: Service, server: uvicorn.Server, idle_s: float) -> None:

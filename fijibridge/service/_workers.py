@@ -93,6 +93,7 @@ def _start(log: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=handle,
+            start_new_session=True,  # Ctrl-C in the terminal is for the service, which then ends its workers
         )
     finally:
         os.close(handle)
