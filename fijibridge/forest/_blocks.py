@@ -34,11 +34,12 @@ def walk(
     progress: Progress,
     release: Callable[[], None],
 ) -> None:
-    """Do `work` on every tile of a region; `release` is called after each block."""
+    """Do `work` on every tile of a region; `release` is called whenever much has been read or written."""
     total, done = _volume(box), 0
     with runner(threads) as run:
         for block in blocks(box):
             coarse = extractor.surroundings(block, run)
+            release()
             run(_bound(work, tile, coarse) for tile in block.tiles())
             release()
             done += _volume(block)

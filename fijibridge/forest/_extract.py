@@ -62,7 +62,7 @@ class Extractor:
         """Give the features of a tile as (brick, column, lane) bytes; lanes outside the tile hold anything."""
         brick = brick_shape(tile.shape)
         counts = brick_counts(tile.shape, brick)
-        out = np.zeros((counts[0] * counts[1] * counts[2], len(self.plan.columns), 256), np.uint8)
+        out = np.empty((counts[0] * counts[1] * counts[2], len(self.plan.columns), 256), np.uint8)
         for targets, start, values in self._parts(tile, coarse):
             encode_bricks(values, targets, coder, start, brick, out, tile.shape[1])
         return out

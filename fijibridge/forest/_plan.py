@@ -86,24 +86,24 @@ class Scale:
         z, y, x = (gaussian_taps(_WINDOW * s / f) for s, f in zip(self.sigma, self.factors, strict=True))
         return (z, y, x)
 
-    @property
+    @cached_property
     def structured(self) -> bool:
         """Whether an eigenvalue of the structure tensor is wanted."""
         return bool((self.slots[STRUCTURE:HESSIAN] >= 0).any())
 
-    @property
+    @cached_property
     def differs(self) -> bool:
         """Whether the difference of Gaussians is wanted."""
         return bool(self.slots[DIFFERENCE] >= 0)
 
-    @property
+    @cached_property
     def margin(self) -> Triple:
         """Voxels around a block for which the smoothed image is needed."""
         windows = [taps.size - 1 if self.structured else 0 for taps in self.window_taps]
         z, y, x = (window + 1 if s > 0 else 0 for window, s in zip(windows, self.sigma, strict=True))
         return (z, y, x)
 
-    @property
+    @cached_property
     def halo(self) -> Triple:
         """Voxels of this grid's base around a block that its features depend on."""
         z, y, x = (m + taps.size - 1 for m, taps in zip(self.margin, self.taps, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil
 
 import numpy as np
@@ -14,6 +15,7 @@ Ints = NDArray[np.int64]
 Triple = tuple[int, int, int]
 
 
+@lru_cache(maxsize=256)
 def gaussian_taps(sigma: float) -> Floats:
     """Give half a sampled Gaussian, centre first, cut off at three sigma; a sigma of 0 leaves the image alone."""
     if sigma == 0:
@@ -22,6 +24,7 @@ def gaussian_taps(sigma: float) -> Floats:
     return np.asarray(taps / (taps[0] + 2 * taps[1:].sum()), np.float32)
 
 
+@lru_cache(maxsize=16)
 def thinning_taps(sigma: float) -> Floats:
     """Give half a Gaussian centred between two voxels, the nearer first: it makes one voxel of every two."""
     taps = np.exp(-0.5 * ((np.arange(ceil(3 * sigma)) + 0.5) / sigma) ** 2)

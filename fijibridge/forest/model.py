@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ._blocks import Progress, release_pages, walk
 from ._encode import Bytes, Coder, lanes_to_block
 from ._evaluate import label_bricks, probability_bricks
 from ._extract import Extractor, brick_shape
-from ._plan import finest_edge, make_plan
+from ._plan import Plan, finest_edge, make_plan
 from ._pyramid import Box, Coarse
 from ._trees import Trees
 from .features import FeatureSet
@@ -140,6 +141,13 @@ class Forest:
         order = np.argsort(-self.importance, kind="stable")
         return [(names[index], float(self.importance[index])) for index in order]
 
+    @cached_property
+    def _asked_for(self) -> tuple[Plan, Coder, Trees]:
+        """Give what to compute: the features that some tree asks for, and the trees asking for those alone."""
+        columns = self.trees.columns
+        plan = make_plan(self.features, self.voxel_size, dimensions=self.dimensions, wanted=columns)
+        return plan, self.coder.taking(columns), self.trees.renumbered(columns)
+
     def _fill(
         self,
         volume: Volume,
@@ -151,9 +159,7 @@ class Forest:
         progress: Progress,
     ) -> None:
         """Evaluate a region into the (channel, z, y, x) array `out`."""
-        columns = self.trees.columns
-        plan = make_plan(self.features, self.voxel_size, dimensions=self.dimensions, wanted=columns)
-        coder, trees = self.coder.taking(columns), self.trees.renumbered(columns)
+        plan, coder, trees = self._asked_for
         extractor = Extractor(volume.data, plan, self.gain)
 
         def work(tile: Box, coarse: list[Coarse]) -> None:

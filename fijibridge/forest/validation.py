@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
 
 from ..errors import LabelsError, ParameterError
-from ._blocks import Progress, cores
-from ._encode import Coder, fit_coder
+from ._blocks import Progress
+from ._grow import grow
 from ._labels import Labels, Painted, painted_voxels, thinned
 from ._smooth import Floats
 from .features import FeatureSet
@@ -116,8 +115,8 @@ def suggest_features(
     painted = thinned(painted_voxels(trainer.volume, labels), most, seed)
     table = trainer.table(painted)
     fold = _folds(painted, trainer.volume.shape, folds, block, seed)
-    model = _grow(table, painted.value, trees, min_leaf, seed)
-    order = np.argsort(-model[1].feature_importances_, kind="stable")
+    model = grow(table, painted.value, trees=trees, min_leaf=min_leaf, seed=seed).model
+    order = np.argsort(-model.feature_importances_, kind="stable")
     tried: dict[int, float] = {}
 
     def accuracy(count: int) -> float:
@@ -183,21 +182,11 @@ def _validate(
         left_out = fold == number
         if np.unique(values[~left_out]).size < 2:
             raise LabelsError("all labels of a class lie in one block; paint each class in more places")
-        coder, model = _grow(table[~left_out], values[~left_out], trees, min_leaf, seed)
-        found = model.predict(coder.encode(table[left_out]).astype(np.float32))
+        grown = grow(table[~left_out], values[~left_out], trees=trees, min_leaf=min_leaf, seed=seed)
+        found = grown.predict(table[left_out])
         np.add.at(confusion, (np.searchsorted(classes, values[left_out]), np.searchsorted(classes, found)), 1)
         shares.append(float((found == values[left_out]).mean()))
         if progress is not None:
             progress((number + 1) / folds)
     accuracy = float(np.trace(confusion) / confusion.sum())
     return CrossValidation(accuracy, tuple(shares), tuple(classes.tolist()), confusion)
-
-
-def _grow(
-    table: Floats, values: NDArray[np.uint8], trees: int, min_leaf: int, seed: int
-) -> tuple[Coder, RandomForestClassifier]:
-    coder = fit_coder(table, values)
-    model = RandomForestClassifier(
-        trees, min_samples_leaf=min_leaf, class_weight="balanced", random_state=seed, n_jobs=cores()
-    )
-    return coder, model.fit(coder.encode(table).astype(np.float32), values)
