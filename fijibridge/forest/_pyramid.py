@@ -96,13 +96,6 @@ def smoothed(piece: Piece, box: Box, taps: tuple[Floats, Floats, Floats], stride
     return smooth(piece.data, piece.rows(_reach(box, taps, strides)), taps, box.shape, strides=strides)
 
 
-def _smoothed_within(piece: Piece, box: Box, taps: tuple[Floats, Floats, Floats]) -> Floats:
-    """Smooth a box, but only what lies in the volume: its mirrors show the same again."""
-    inner = box.mirrored(piece.periods)
-    image = smoothed(piece, inner, taps)
-    return image if inner == box else image[np.ix_(*Piece(image, inner.low, piece.periods).rows(box))]
-
-
 def _reach(box: Box, taps: tuple[Floats, Floats, Floats], strides: Triple) -> Box:
     """Give what a box depends on, in voxels before thinning."""
     return _box((a * s - t.size + 1, b * s + t.size - 1) for a, b, s, t in zip(*box, strides, taps, strict=True))
@@ -110,7 +103,7 @@ def _reach(box: Box, taps: tuple[Floats, Floats, Floats], strides: Triple) -> Bo
 
 def prepare(piece: Piece, box: Box, scale: Scale) -> Smoothed:
     """Smooth what the features of one scale in one box are derived from."""
-    image = _smoothed_within(piece, box.grown(scale.margin), scale.taps)
+    image = smoothed(piece, box.grown(scale.margin), scale.taps)
     flat = scale.sigma[0] == 0
     nothing = np.empty((0, 0, 0), np.float32)
     finer = smoothed(piece, box, scale.finer_taps) if scale.differs else nothing
