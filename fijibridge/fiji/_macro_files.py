@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from ._find import identify
 #: In the wheel the macros lie inside the package, in a checkout beside it.
 _PLACES = (Path(__file__).resolve().parents[1] / "macros", Path(__file__).resolve().parents[2] / "macros")
 _MENU_FOLDER = "fijibridge"
+#: Submenu of the macros that the ImageJ engine runs; they need no Python, so that they work where fijibridge is gone.
+_ENGINE_FOLDER = "Without Python"
+#: Put behind each command of the menu; ImageJ does not show it, since its name has no underscore.
+_LIBRARY = "library.txt"
+#: Tells the macros how to call Python, one word in each line; not in the menu either.
+_COMMAND_FILE = "python.txt"
 
 
 def macros_folder() -> Path:
@@ -47,7 +54,10 @@ def read_macro(macro: str | Path) -> tuple[str, str]:
 
 
 def install_macros(imagej: str | Path) -> list[Path]:
-    """Copy the package's macros into an ImageJ, where they show as *Plugins > fijibridge* after its next start.
+    """Put the menu *Plugins > fijibridge* into an ImageJ, where it shows after its next start.
+
+    Each command is written with the library behind it, which all of them share; ``python.txt`` beside them
+    names this Python. A menu that an earlier version installed is replaced.
 
     Parameters
     ----------
@@ -67,10 +77,29 @@ def install_macros(imagej: str | Path) -> list[Path]:
         raise EngineMissingError(f"macros are installed into a folder, got {imagej}; give the folder of a Fiji.app")
     target = Path(found.place) / "plugins" / _MENU_FOLDER
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        return [_copy(macro, target / macro.name) for macro in sorted(macros_folder().glob("*.ijm"))]
+        (target / _ENGINE_FOLDER).mkdir(parents=True, exist_ok=True)
+        _remove_engine_macros(target)
+        return [_write(target / name, text) for name, text in _menu_files().items()]
     except OSError as error:
         raise WriteError(f"{target} cannot be written: {error.strerror or error}; check its permissions") from error
+
+
+def _menu_files() -> dict[str, str]:
+    """Give the text of each file of the menu, by its path below the menu's folder."""
+    folder = macros_folder()
+    library = _text(folder / "menu" / _LIBRARY)
+    commands = sorted(path for path in (folder / "menu").iterdir() if path.name != _LIBRARY)
+    files = {path.name: _text(path) + library for path in commands}
+    files |= {f"{_ENGINE_FOLDER}/{path.name}": _text(path) for path in sorted(folder.glob("*.ijm"))}
+    words = (sys.executable, "-P", "-m", "fijibridge.service.macro_call")
+    # ImageJ reads text files in an encoding that differs from system to system: the macros undo `&#NUMBER;`.
+    return files | {_COMMAND_FILE: "".join(f"{word}\n" for word in words)}
+
+
+def _remove_engine_macros(target: Path) -> None:
+    """Remove what version 0.1 put into the menu itself."""
+    for macro in macros_folder().glob("*.ijm"):
+        (target / macro.name).unlink(missing_ok=True)
 
 
 def _text(path: Path) -> str:
@@ -83,11 +112,11 @@ def _text(path: Path) -> str:
         raise ParameterError(f"the macro file {path} cannot be read: {error.strerror or error}") from error
 
 
-def _copy(source: Path, target: Path) -> Path:
+def _write(target: Path, text: str) -> Path:
     handle, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(source.read_bytes())
+            file.write(text.encode("ascii", "xmlcharrefreplace"))
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)

@@ -95,8 +95,8 @@ def test_install_puts_every_macro_under_plugins(run, tmp_path):
     code, said, _ = run("macro", "install", tmp_path)
     assert code == 0
     assert "restart" in said
-    installed = {path.name for path in (tmp_path / "plugins" / "fijibridge").iterdir()}
-    assert installed == {path.name for path in macros_folder().glob("*.ijm")}
+    installed = {path.name for path in (tmp_path / "plugins" / "fijibridge").rglob("*.ijm")}
+    assert installed == {path.name for path in macros_folder().rglob("*.ijm")}
 
 
 def test_install_refuses_a_folder_without_an_imagej(run, tmp_path):

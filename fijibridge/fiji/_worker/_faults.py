@@ -65,6 +65,9 @@ def from_exception(error: Any, message: str, line: int, out: str, err: str) -> F
     if message:
         return Fault(message, words, line)
     if headline.endswith(_CANCELED):
+        told = from_error_dialog()
+        if told:
+            return Fault(told.reason, out, line)
         said = " ".join(out.split())[-_MOST_WORDS:]
         return Fault(said or "the macro was aborted", out, line)
     return Fault(headline, words, line)
@@ -88,6 +91,12 @@ def line_told(err: str) -> int:
     """Give the line that ImageJ's last message about a macro names; 0 where there is none."""
     lines = [int(found[2]) for found in _MACRO_ERROR.finditer(err) if found[2]]
     return lines[-1] if lines else 0
+
+
+def first_told(err: str) -> str:
+    """Give the words of ImageJ's first message about a macro; empty where there is none."""
+    found = _MACRO_ERROR.search(err)
+    return found[1] if found else ""
 
 
 def from_error_dialog() -> Fault | None:

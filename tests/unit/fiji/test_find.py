@@ -121,13 +121,17 @@ def test_macros_are_found_by_path_by_name_and_as_text(tmp_path):
 
 
 def test_macros_are_installed_whole_into_an_imagej_only(tmp_path):
-    """Into its own menu folder; a file of the same name is replaced in one step."""
+    """Into its own menu folder, in one step each; what an earlier version put into the menu goes."""
     touch(tmp_path / "ImageJ" / "ij.jar")
-    names = sorted(path.name for path in macros_folder().glob("*.ijm"))
+    menu = tmp_path / "ImageJ" / "plugins" / "fijibridge"
+    touch(menu / "smooth.ijm")
+    own = {path.name for path in macros_folder().glob("*.ijm")}
+    commands = {path.name for path in (macros_folder() / "menu").iterdir() if path.name != "library.txt"}
     for _ in range(2):
         files = install_macros(tmp_path / "ImageJ")
-        assert [path.name for path in files] == names
-    assert sorted(path.name for path in files[0].parent.iterdir()) == names
+        assert {path.name for path in files if path.parent == menu} == {*commands, "python.txt"}
+        assert {path.name for path in files if path.parent == menu / "Without Python"} == own
+    assert sorted(path for path in menu.rglob("*.*")) == sorted(files)
     with pytest.raises(EngineMissingError, match="is no ImageJ"):
         install_macros(tmp_path)
     with pytest.raises(EngineMissingError, match=r"give the folder of a Fiji\.app"):
