@@ -138,3 +138,13 @@ def test_a_flat_volume_has_flat_features():
     found = compute_features(make_volume(np.full((9, 9, 9), 7, np.uint8)), FeatureSet.default())
     rest = found.sel(feature=[name for name in found.coords["feature"].values if not name.startswith("gaussian")])
     assert np.abs(rest.data).max() < 1e-4
+
+
+@pytest.mark.parametrize("shape", [(16, 20, 24), (13, 18, 21)])
+def test_beyond_its_faces_a_volume_goes_on_as_in_a_mirror(shape):
+    """So do the grids of large scales: to the byte what the volume with its mirror images would give."""
+    grey = np.random.default_rng(5).integers(0, 256, shape, np.uint8)
+    wide = np.pad(grey, [(0, n) for n in shape], mode="symmetric")
+    found = compute_features(make_volume(grey), FeatureSet.default()).data
+    going_on = compute_features(make_volume(wide), FeatureSet.default()).data
+    assert np.array_equal(found, going_on[(slice(None), *(slice(n) for n in shape))])
