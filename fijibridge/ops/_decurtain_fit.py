@@ -2,7 +2,8 @@
 
 What is fitted is the difference of neighbouring columns. In it a streak is the same over many rows, while an edge of
 the sample takes few rows and stands out: a robust fit over strips of rows therefore follows the streak. Strips are
-tied to the next ones as tightly as the data allow, so that streaks may start and fade.
+tied to the next ones as tightly as the data allow, so that streaks may start and fade. Wide streaks are held by the
+grey levels of the slice as well (`_decurtain_levels`).
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.linalg import solveh_banded
 
+from ._decurtain_levels import find_levels
+
 Image = NDArray[np.float32]
 
 #: Rows of a strip, and the most strips of a slice (the cost of the solution grows with the square of their number).
 _STRIP, _MOST_STRIPS = 20, 64
 #: How tightly neighbouring strips are tied: their values, and their differences along x.
 _TIE, _TIE_SLOPE = 3.0, 10.0
-#: Pull to zero: lets go of what is wider along x than streaks are.
-_PULL = 0.0024
+#: Pull to zero: lets go of what is wider along x than streaks are. What grey levels count against differences of
+#: neighbouring columns, row by row: little, so that they hold streaks of about 50 columns and more only.
+_PULL, _HOLD = 0.005, 0.012
 #: In standard deviations of the difference of two pixels: residuals beyond count less (data), steps between strips
 #: beyond tie less, gradients beyond are edges of the sample.
-_CUT, _STEP, _EDGE = 6.0, 0.7, 0.5
+_CUT, _STEP, _EDGE = 6.0, 0.7, 0.4
 _EDGE_SIGMA = 1.5
 #: Each round is stricter than the one before; the first ones still see streaks much higher than the noise as streaks.
 _ROUNDS = (4.0, 2.0, 1.0, 1.0)
@@ -63,10 +67,14 @@ def fit_streaks(image: Image, noise: float, *, gain: bool) -> tuple[Image, Image
         sample = ndimage.gaussian_filter(image - factor * full, _EDGE_SIGMA, truncate=2.5)
         if gain:
             factor = brightness_factor(sample)
-        weight, pull = _gather(
-            image, sample, factor, streaks, (strip, (ease * _CUT * noise) ** 2, ease * _EDGE * noise)
-        )
-        streaks = _solve(weight, pull, loose)
+        slope, edge = _slope(sample), _EDGE * noise
+        levels = find_levels(sample, slope, edge, noise)
+        calm = 1 / (1 + np.minimum(slope / (ease * edge) ** 2, 1e9) ** 2)
+        weight, pull = _gather(image, calm, factor, streaks, (strip, (ease * _CUT * noise) ** 2))
+        hold, held = _hold(sample, calm, factor, streaks, (strip, *levels))
+        streaks = _solve(weight, pull, loose, hold, held)
+        # What all columns share is the brightness of a strip, not a streak.
+        streaks -= streaks.mean(axis=1, keepdims=True)
         loose = 1 / (1 + (np.diff(streaks, axis=0) / (ease * _STEP * noise)) ** 2)
         full = spread_strips(streaks, rows)
     return streaks, factor
@@ -82,7 +90,8 @@ def _start(image: Image, factor: Image, count: int, strip: int) -> Image:
     middle = np.median(across.reshape(count, 8, -1), axis=1)
     lasting = ndimage.median_filter(middle, size=(min(_LASTING, count), 1), mode="nearest")
     weight = np.full_like(lasting, strip)
-    return _solve(weight, weight * lasting, np.ones((count - 1, image.shape[1]), np.float32))
+    nothing = np.zeros((count, image.shape[1]), np.float32)
+    return _solve(weight, weight * lasting, np.ones_like(nothing[1:]), nothing, nothing)
 
 
 def brightness_factor(sample: Image) -> Image:
@@ -100,39 +109,66 @@ def spread_strips(streaks: Image, rows: int) -> Image:
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _gather(image, sample, factor, streaks, scales):  # type: ignore[no-untyped-def]
+def _slope(sample):  # type: ignore[no-untyped-def]
+    """Give the squared slope half-way between neighbouring columns; the first and last row get none to be used."""
+    rows, columns = sample.shape
+    slope = np.full((rows, columns - 1), np.float32(1e18))
+    for y in range(1, rows - 1):
+        for x in range(columns - 1):
+            right = sample[y, x + 1] - sample[y, x]
+            down = 0.25 * (sample[y + 1, x] - sample[y - 1, x] + sample[y + 1, x + 1] - sample[y - 1, x + 1])
+            slope[y, x] = right * right + down * down
+    return slope
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _gather(image, calm, factor, streaks, scales):  # type: ignore[no-untyped-def]
     """Sum, over the rows of each strip, the weights and the weighted differences of neighbouring columns."""
-    strip, cut_squared, edge = scales
+    strip, cut_squared = scales
     rows, columns = image.shape
     count = streaks.shape[0]
     weights = np.zeros((count, columns - 1), np.float32)
     pulls = np.zeros((count, columns - 1), np.float32)
-    edge_power = 1.0 / edge**4
     cut_power = 1.0 / cut_squared
     for y in range(1, rows - 1):
         b = min(y // strip, count - 1)
         for x in range(columns - 1):
-            right = sample[y, x + 1] - sample[y, x]
-            down = 0.25 * (sample[y + 1, x] - sample[y - 1, x] + sample[y + 1, x + 1] - sample[y - 1, x + 1])
-            slope = right * right + down * down
             scale = 0.5 * (factor[y, x] + factor[y, x + 1])
             difference = image[y, x + 1] - image[y, x]
             residual = difference - scale * (streaks[b, x + 1] - streaks[b, x])
             trust = 1.0 / (1.0 + residual * residual * cut_power)
-            weight = trust * trust / (1.0 + slope * slope * edge_power)
+            weight = trust * trust * calm[y, x]
             weights[b, x] += weight * scale * scale
             pulls[b, x] += weight * scale * difference
     return weights, pulls
 
 
-def _solve(weight: Image, pull: Image, loose: Image) -> Image:
+@njit(cache=True, fastmath=True, nogil=True)
+def _hold(sample, calm, factor, streaks, levels):  # type: ignore[no-untyped-def]
+    """Sum, over the rows of each strip, how far columns lie above their grey levels, streaks known so far included."""
+    strip, above, worth, low, per_level = levels
+    rows, columns = sample.shape
+    count = streaks.shape[0]
+    weights = np.zeros((count, columns), np.float32)
+    heights = np.zeros((count, columns), np.float32)
+    for y in range(1, rows - 1):
+        b = min(y // strip, count - 1)
+        for x in range(columns - 1):
+            level = int((sample[y, x] - low) * per_level + 0.5)
+            weight = worth[level] * calm[y, x] * factor[y, x]
+            weights[b, x] += weight * factor[y, x]
+            heights[b, x] += weight * (factor[y, x] * streaks[b, x] + above[level])
+    return weights, heights
+
+
+def _solve(weight: Image, pull: Image, loose: Image, hold: Image, held: Image) -> Image:
     """Solve for all strips at once: a banded system, columns outside, strips inside."""
     count, gaps = weight.shape
     columns = gaps + 1
     across, tie = weight.T, _TIE * loose.T
     slope = 0.5 * _TIE_SLOPE * (loose[:, 1:] + loose[:, :-1]).T
     band = np.zeros((count + 2, columns, count), np.float32)
-    band[0] = _PULL
+    band[0] = _PULL + _HOLD * hold.T
     band[0, :-1] += across
     band[0, 1:] += across
     band[0, :, :-1] += tie
@@ -148,7 +184,7 @@ def _solve(weight: Image, pull: Image, loose: Image) -> Image:
     band[count, :-1, :-1] -= slope
     band[count, :-1, 1:] -= slope
     band[count + 1, :-1, :-1] += slope
-    right = np.zeros((columns, count), np.float32)
+    right = _HOLD * held.T
     right[:-1] -= pull.T
     right[1:] += pull.T
     solved = solveh_banded(

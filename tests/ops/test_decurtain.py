@@ -28,11 +28,11 @@ def free():  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize("kind", ["gain", "offset"])
 def test_most_of_the_streaks_go_and_their_kind_is_found(free, kind: str) -> None:  # type: ignore[no-untyped-def]
-    """What is left beyond the noise must be less than half of what was there."""
+    """What is left beyond the noise must be less than half of what was there, wide streaks included."""
     streaky = make_fibsem(SHAPE, defects=replace(STILL, curtain_on=kind)).volume
     left = rms(decurtain(streaky).data.astype(float) - free.volume.data)
     before = rms(streaky.data.astype(float) - free.volume.data)
-    assert left < 0.47 * before
+    assert left < 0.42 * before
     assert find_curtains(streaky).kind == kind
 
 
