@@ -51,9 +51,9 @@ class Extractor:
         """Compute the features on coarser grids that the tiles of a box share."""
         return coarse_features(self.read, self.plan, box, self.shape, run)
 
-    def floats(self, tile: Box, coarse: list[Coarse]) -> Floats:
-        """Give (column, z, y, x) features of a tile."""
-        out = np.empty((len(self.plan.columns), *tile.shape), np.float32)
+    def floats(self, tile: Box, coarse: list[Coarse], into: Floats | None = None) -> Floats:
+        """Give (column, z, y, x) features of a tile, written `into` an array or a new one."""
+        out = np.empty((len(self.plan.columns), *tile.shape), np.float32) if into is None else into
         for targets, start, values in self._parts(tile, coarse):
             out[targets, start : start + values.shape[1]] = values
         return out

@@ -63,7 +63,7 @@ def compute_features(
     out = np.empty((len(plan.columns), *box.shape), np.float32)
 
     def work(tile: Box, coarse: list[Coarse]) -> None:
-        out[(slice(None), *tile.slices((box.low[0], 0, 0)))] = extractor.floats(tile, coarse)
+        extractor.floats(tile, coarse, into=out[(slice(None), *tile.slices((box.low[0], 0, 0)))])
 
     walk(extractor, box, work, threads=threads, progress=progress, release=lambda: None)
     here = volume[box.low[0] : box.high[0]]
