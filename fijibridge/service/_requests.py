@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..forest.training import MIN_LEAF, TREES
-
 Spacing = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
 _PATH = Annotated[str, Field(min_length=1, max_length=4096)]
 
@@ -40,13 +38,15 @@ class SessionRequest(_Request):
 
 class _ForestRequest(_Request):
     labels: Annotated[_PATH, Field(examples=["/data/RoiSet.zip"])]
-    trees: Annotated[int, Field(ge=1, le=1000)] = TREES
-    min_leaf: Annotated[int, Field(ge=1)] = MIN_LEAF
+    #: The library's own where left out; reading them here would load the forest before the service answers.
+    trees: Annotated[int | None, Field(ge=1, le=1000)] = None
+    min_leaf: Annotated[int | None, Field(ge=1)] = None
     seed: Annotated[int, Field(ge=0)] = 0
 
     def forest(self) -> dict[str, int]:
-        """Give the forest's settings."""
-        return {"trees": self.trees, "min_leaf": self.min_leaf, "seed": self.seed}
+        """Give the forest's settings that were asked for."""
+        asked = {"trees": self.trees, "min_leaf": self.min_leaf, "seed": self.seed}
+        return {name: value for name, value in asked.items() if value is not None}
 
 
 class PreviewRequest(_ForestRequest):

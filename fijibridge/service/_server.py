@@ -117,6 +117,7 @@ def _run(
     server = uvicorn.Server(config)
     service.stop = lambda: setattr(server, "should_exit", True)
     service.queue.start()
+    threading.Thread(target=_load_operations, daemon=True).start()
     if idle_s is not None:
         threading.Thread(target=_end_when_idle, args=(service, server, idle_s), daemon=True).start()
     state = service.state
@@ -130,6 +131,13 @@ def _run(
             asyncio.run(server.serve(sockets=[listening]))
     finally:
         signal.signal(signal.SIGTERM, earlier)
+
+
+def _load_operations() -> None:
+    """Load what the first request for a job needs, while that request is on its way."""
+    from ._catalogue import catalogue
+
+    catalogue()
 
 
 def _end_when_idle(service: Service, server: uvicorn.Server, idle_s: float) -> None:

@@ -19,7 +19,7 @@ def data(tmp_path_factory):
     fb.write_volume(electrode.grey, folder / "grey.tif")
     fb.write_volume(fb.with_data(electrode.grey, labels), folder / "labels.tif")
     fb.write_volume(fb.with_data(electrode.grey, electrode.truth.data.astype(np.uint8)), folder / "truth.tif")
-    large = np.tile(electrode.grey.data, (8, 4, 4))
+    large = np.tile(electrode.grey.data, (4, 2, 3))
     fb.write_volume(fb.make_volume(large, spacing=(500, 500, 500)), folder / "large.tif")
     return folder
 

@@ -111,7 +111,7 @@ def test_an_error_of_the_library_is_the_jobs_sentence(service, data):
 
 def test_progress_rises_and_is_told_in_a_file_and_as_a_stream(service):
     """A macro polls a file of one line, the page reads a stream; both end with the job."""
-    number = service.submit("train", "large.tif", inputs={"labels": labels_for_large(service)}, trees=200)
+    number = service.submit("train", "large.tif", inputs={"labels": labels_for_large(service)}, trees=20)
     connection = http.client.HTTPConnection("127.0.0.1", service.address.port, timeout=60)
     connection.request(
         "GET", f"/api/jobs/{number}/events", headers={"Authorization": f"Bearer {service.address.token}"}
@@ -132,7 +132,7 @@ def labels_for_large(service) -> str:
     if not path.exists():
         grey = fb.read_volume(service.data / "large.tif")
         labels = np.zeros(grey.shape, np.uint8)
-        labels[::8, ::3] = np.where(grey.data[::8, ::3] > np.median(grey.data), 1, 2)
+        labels[::12, ::3] = np.where(grey.data[::12, ::3] > np.median(grey.data), 1, 2)
         fb.write_volume(fb.with_data(grey, labels), path)
     return str(path)
 
