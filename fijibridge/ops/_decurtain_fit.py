@@ -28,6 +28,8 @@ _PULL, _HOLD = 0.005, 0.012
 #: In standard deviations of the difference of two pixels: residuals beyond count less (data), steps between strips
 #: beyond tie less, gradients beyond are edges of the sample.
 _CUT, _STEP, _EDGE = 6.0, 0.7, 0.4
+#: Share of its height to which a streak follows its fit: streaks bend and lean a little within a strip.
+_LOYAL = 0.25
 _EDGE_SIGMA = 1.5
 #: Each round is stricter than the one before; the first ones still see streaks much higher than the noise as streaks.
 _ROUNDS = (4.0, 2.0, 1.0, 1.0)
@@ -67,15 +69,16 @@ def fit_streaks(image: Image, noise: float, *, gain: bool) -> tuple[Image, Image
         sample = ndimage.gaussian_filter(image - factor * full, _EDGE_SIGMA, truncate=2.5)
         if gain:
             factor = brightness_factor(sample)
-        slope, edge = _slope(sample), _EDGE * noise
-        levels = find_levels(sample, slope, edge, noise)
-        calm = 1 / (1 + np.minimum(slope / (ease * edge) ** 2, 1e9) ** 2)
-        weight, pull = _gather(image, calm, factor, streaks, (strip, (ease * _CUT * noise) ** 2))
+        slope = _slope(sample)
+        levels = find_levels(sample, slope, _EDGE * noise, noise)
+        scale = ease * _doubt(streaks, noise)
+        calm = _calm(slope, _EDGE * scale, strip)
+        weight, pull = _gather(image, calm, factor, streaks, (_CUT * scale, strip))
         hold, held = _hold(sample, calm, factor, streaks, (strip, *levels))
         streaks = _solve(weight, pull, loose, hold, held)
         # What all columns share is the brightness of a strip, not a streak.
         streaks -= streaks.mean(axis=1, keepdims=True)
-        loose = 1 / (1 + (np.diff(streaks, axis=0) / (ease * _STEP * noise)) ** 2)
+        loose = 1 / (1 + (np.diff(streaks, axis=0) / (_STEP * _between(scale))) ** 2)
         full = spread_strips(streaks, rows)
     return streaks, factor
 
@@ -92,6 +95,19 @@ def _start(image: Image, factor: Image, count: int, strip: int) -> Image:
     weight = np.full_like(lasting, strip)
     nothing = np.zeros((count, image.shape[1]), np.float32)
     return _solve(weight, weight * lasting, np.ones_like(nothing[1:]), nothing, nothing)
+
+
+def _doubt(streaks: Image, noise: float) -> Image:
+    """Give the standard deviation that differences of neighbouring columns may have beside the fit (strips, gaps)."""
+    steps = ndimage.maximum_filter(np.abs(np.diff(streaks, axis=1)), 3)
+    return np.asarray(np.sqrt(noise**2 + (_LOYAL * steps) ** 2), np.float32)
+
+
+def _between(scale: Image) -> Image:
+    """Bring what is known at strips and gaps to columns, between strips."""
+    wide = np.concatenate([scale[:, :1], scale, scale[:, -1:]], axis=1)
+    columns = np.maximum(wide[:, 1:], wide[:, :-1])
+    return np.asarray(0.5 * (columns[1:] + columns[:-1]), np.float32)
 
 
 def brightness_factor(sample: Image) -> Image:
@@ -112,7 +128,7 @@ def spread_strips(streaks: Image, rows: int) -> Image:
 def _slope(sample):  # type: ignore[no-untyped-def]
     """Give the squared slope half-way between neighbouring columns; the first and last row get none to be used."""
     rows, columns = sample.shape
-    slope = np.full((rows, columns - 1), np.float32(1e18))
+    slope = np.full((rows, columns - 1), np.float32(1e15))
     for y in range(1, rows - 1):
         for x in range(columns - 1):
             right = sample[y, x + 1] - sample[y, x]
@@ -122,21 +138,34 @@ def _slope(sample):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
+def _calm(slope, edge, strip):  # type: ignore[no-untyped-def]
+    """Give 1 where the slope is far below `edge` (strips, gaps), 0 where it is far above."""
+    rows, gaps = slope.shape
+    calm = np.empty((rows, gaps), np.float32)
+    power = edge**-4
+    for y in range(rows):
+        b = min(y // strip, edge.shape[0] - 1)
+        for x in range(gaps):
+            calm[y, x] = 1.0 / (1.0 + slope[y, x] * slope[y, x] * power[b, x])
+    return calm
+
+
+@njit(cache=True, fastmath=True, nogil=True)
 def _gather(image, calm, factor, streaks, scales):  # type: ignore[no-untyped-def]
     """Sum, over the rows of each strip, the weights and the weighted differences of neighbouring columns."""
-    strip, cut_squared = scales
+    cut, strip = scales
     rows, columns = image.shape
     count = streaks.shape[0]
     weights = np.zeros((count, columns - 1), np.float32)
     pulls = np.zeros((count, columns - 1), np.float32)
-    cut_power = 1.0 / cut_squared
+    cut_power = cut**-2
     for y in range(1, rows - 1):
         b = min(y // strip, count - 1)
         for x in range(columns - 1):
             scale = 0.5 * (factor[y, x] + factor[y, x + 1])
             difference = image[y, x + 1] - image[y, x]
             residual = difference - scale * (streaks[b, x + 1] - streaks[b, x])
-            trust = 1.0 / (1.0 + residual * residual * cut_power)
+            trust = 1.0 / (1.0 + residual * residual * cut_power[b, x])
             weight = trust * trust * calm[y, x]
             weights[b, x] += weight * scale * scale
             pulls[b, x] += weight * scale * difference

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from fijibridge.errors import ParameterError, VolumeError
 from fijibridge.ops._decurtain import decurtain, find_curtains
@@ -34,6 +35,16 @@ def test_most_of_the_streaks_go_and_their_kind_is_found(free, kind: str) -> None
     before = rms(streaky.data.astype(float) - free.volume.data)
     assert left < 0.42 * before
     assert find_curtains(streaky).kind == kind
+
+
+def test_streaks_far_above_the_noise_that_bend_are_removed(free) -> None:  # type: ignore[no-untyped-def]
+    """On smooth ground severe streaks lean and bend by more than the noise: that must not make them edges of the sample."""
+    smooth = np.asarray(free.clean.data[:2]) * 0.2 + 90
+    across = 60 * ndimage.gaussian_filter1d(np.random.default_rng(1).normal(0, 1, 280), 2.0)
+    place = np.arange(256) + 12 + 3 * np.sin(np.arange(256)[:, None] / 80)
+    streaky = make_volume((smooth + np.interp(place, np.arange(280), across)).astype(np.float32))
+    left = decurtain(streaky).data - smooth
+    assert rms(left - left.mean(axis=(1, 2), keepdims=True)) < 0.5 * rms(across)
 
 
 def test_a_stack_without_streaks_is_left_alone(free) -> None:  # type: ignore[no-untyped-def]
