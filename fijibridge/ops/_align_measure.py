@@ -19,7 +19,7 @@ Image = NDArray[np.float32]
 #: Slices are binned until their shorter side has about this many pixels: finer does not measure better, only slower.
 _WORKING_SIDE = 256
 #: Band-pass in working pixels: noise goes below, uneven light above.
-_FINE, _COARSE = 1.0, 8.0
+_FINE, _COARSE = 1.0, 5.0
 #: Streaks along y change from slice to slice and would be fitted as movement: what is smooth over this many working
 #: rows is taken out first.
 _STREAK_ROWS = 41
@@ -109,8 +109,15 @@ def _bin(image: Image, factor: int) -> Image:
     if factor == 1:
         return image
     rows, columns = image.shape[0] // factor, image.shape[1] // factor
-    blocks = image[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
-    return np.asarray(blocks.mean(axis=(1, 3)), np.float32)
+    # Sums of strided views: much faster than a mean over two short axes.
+    tall = image[: rows * factor : factor].copy()
+    for k in range(1, factor):
+        tall += image[k : rows * factor : factor]
+    small = tall[:, : columns * factor : factor].copy()
+    for k in range(1, factor):
+        small += tall[:, k : columns * factor : factor]
+    small /= factor * factor
+    return small
 
 
 def _slope(image: Image, axis: int) -> Image:
@@ -146,36 +153,22 @@ def _score(first: Reduced, second: Reduced, move: tuple[int, int]) -> float:
 def _fit(first, second, move, cut, rounds):  # type: ignore[no-untyped-def]
     """Fit the displacement that is left after a move by whole pixels (iteratively reweighted least squares)."""
     move_y, move_x = move
-    a, a_y, a_x, a_w = first
-    b, b_y, b_x, b_w = second
-    rows, columns = a.shape
+    rows, columns = first[0].shape
     rim = 4
     top, bottom = max(rim, rim - move_y), min(rows - rim, rows - rim - move_y)
     left, right = max(rim, rim - move_x), min(columns - rim, columns - rim - move_x)
     scale = shift_y = shift_x = 0.0
     for step in range(rounds + 1):
-        yy = yx = xx = by = bx = 0.0
-        spread = count = 0.0
         inverse = 1.0 / (cut * scale) if scale > 0 else 0.0
+        limit = 3.0 * scale if scale > 0 else 1e30
+        sums = np.zeros(7)
         for y in range(top, bottom):
-            for x in range(left, right):
-                v = y + move_y
-                u = x + move_x
-                use = a_w[y, x] * b_w[v, u]
-                g_y = 0.5 * (a_y[y, x] + b_y[v, u])
-                g_x = 0.5 * (a_x[y, x] + b_x[v, u])
-                difference = b[v, u] - a[y, x]
-                residual = difference + shift_y * g_y + shift_x * g_x
-                ratio = residual * inverse
-                weight = 1.0 / (1.0 + ratio * ratio)
-                weight *= weight * use
-                yy += weight * g_y * g_y
-                yx += weight * g_y * g_x
-                xx += weight * g_x * g_x
-                by -= weight * g_y * difference
-                bx -= weight * g_x * difference
-                spread += use * (min(abs(residual), 3.0 * scale) if scale > 0 else abs(residual))
-                count += use
+            row = (first[0][y, left:right], first[1][y, left:right], first[2][y, left:right], first[3][y, left:right])
+            v, u = y + move_y, left + move_x
+            end = right + move_x
+            other = (second[0][v, u:end], second[1][v, u:end], second[2][v, u:end], second[3][v, u:end])
+            sums += _sum_row(row, other, (shift_y, shift_x), np.float32(inverse), np.float32(limit))
+        yy, yx, xx, by, bx, spread, count = sums
         determinant = yy * xx - yx * yx
         if count < 64 or determinant <= 1e-9 * (yy * yy + xx * xx):
             return 0.0, 0.0
@@ -185,3 +178,30 @@ def _fit(first, second, move, cut, rounds):  # type: ignore[no-untyped-def]
         # The mean absolute residual of white noise is 0.8 standard deviations.
         scale = max(1.25 * spread / count * (0.6 if step == 0 else 1.0), 1e-6)
     return shift_y, shift_x
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _sum_row(first, second, shift, inverse, limit):  # type: ignore[no-untyped-def]
+    """Sum the normal equations of one row, and how far it is from fitting (single precision: twice as fast)."""
+    a, a_y, a_x, a_w = first
+    b, b_y, b_x, b_w = second
+    half, one = np.float32(0.5), np.float32(1.0)
+    shift_y, shift_x = np.float32(shift[0]), np.float32(shift[1])
+    yy = yx = xx = by = bx = spread = count = np.float32(0.0)
+    for x in range(a.size):
+        use = a_w[x] * b_w[x]
+        g_y = half * (a_y[x] + b_y[x])
+        g_x = half * (a_x[x] + b_x[x])
+        difference = b[x] - a[x]
+        residual = difference + shift_y * g_y + shift_x * g_x
+        ratio = residual * inverse
+        weight = one / (one + ratio * ratio)
+        weight *= weight * use
+        yy += weight * g_y * g_y
+        yx += weight * g_y * g_x
+        xx += weight * g_x * g_x
+        by -= weight * g_y * difference
+        bx -= weight * g_x * difference
+        spread += use * min(abs(residual), limit)
+        count += use
+    return np.array([yy, yx, xx, by, bx, spread, count], np.float64)

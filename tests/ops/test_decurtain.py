@@ -38,7 +38,7 @@ def test_most_of_the_streaks_go_and_their_kind_is_found(free, kind: str) -> None
 
 
 def test_streaks_far_above_the_noise_that_bend_are_removed(free) -> None:  # type: ignore[no-untyped-def]
-    """On smooth ground severe streaks lean and bend by more than the noise: that must not make them edges of the sample."""
+    """On smooth ground severe streaks lean and bend by more than the noise: they are no edges of the sample."""
     smooth = np.asarray(free.clean.data[:2]) * 0.2 + 90
     across = 60 * ndimage.gaussian_filter1d(np.random.default_rng(1).normal(0, 1, 280), 2.0)
     place = np.arange(256) + 12 + 3 * np.sin(np.arange(256)[:, None] / 80)
