@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..errors import VolumeError
 from ._derive import derive
-from ._encode import FLAT, SOLID, Bytes, Coder, brick_counts, encode_bricks
+from ._encode import FLAT, LANES, SOLID, Bytes, Coder, brick_counts, encode_bricks
 from ._interpolate import interpolate
 from ._plan import Plan
-from ._pyramid import Box, Coarse, Piece, Run, coarse_features, periods, prepare
+from ._pyramid import Box, Coarse, Piece, Run, coarse_bases, coarse_features, periods, prepare
 from ._smooth import Floats, Ints, Triple
 from ._windows import windowed
 
@@ -47,9 +47,11 @@ class Extractor:
             grey *= self._gain
         return Piece(grey, box.low, self._periods)
 
-    def surroundings(self, box: Box, run: Run) -> list[Coarse]:
-        """Compute the features on coarser grids that the tiles of a box share."""
-        return coarse_features(self.read, self.plan, box, self.shape, run)
+    def surroundings(self, box: Box, run: Run, release: Callable[[], None] = lambda: None) -> list[Coarse]:
+        """Compute the features on coarser grids that the tiles of a box share; `release` is called once all is read."""
+        bases = coarse_bases(self.read, self.plan, box, self.shape, run)
+        release()
+        return coarse_features(bases, self.plan, box, run)
 
     def floats(self, tile: Box, coarse: list[Coarse], into: Floats | None = None) -> Floats:
         """Give (column, z, y, x) features of a tile, written `into` an array or a new one."""
@@ -62,7 +64,7 @@ class Extractor:
         """Give the features of a tile as (brick, column, lane) bytes; lanes outside the tile hold anything."""
         brick = brick_shape(tile.shape)
         counts = brick_counts(tile.shape, brick)
-        out = np.empty((counts[0] * counts[1] * counts[2], len(self.plan.columns), 256), np.uint8)
+        out = np.empty((counts[0] * counts[1] * counts[2], len(self.plan.columns), LANES), np.uint8)
         for targets, start, values in self._parts(tile, coarse):
             encode_bricks(values, targets, coder, start, brick, out, tile.shape[1])
         return out

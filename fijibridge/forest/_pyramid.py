@@ -125,17 +125,19 @@ class Coarse(NamedTuple):
     targets: Ints
 
 
-def coarse_features(read: Callable[[Box], Piece], plan: Plan, box: Box, shape: Triple, run: Run) -> list[Coarse]:
-    """Compute the features of the coarser grids around a box of a volume of `shape`.
-
-    `read` gives the volume, `run` does pieces of work.
-    """
+def coarse_bases(read: Callable[[Box], Piece], plan: Plan, box: Box, shape: Triple, run: Run) -> dict[Triple, Piece]:
+    """Thin what surrounds a box of a volume of `shape`; `read` gives the volume, `run` does pieces of work."""
     bases: dict[Triple, Piece] = {}
     needs = _needs(plan, box, shape)
     for factors, need in sorted(needs.items()):
         finer = parent(factors)
         source = read if finer == (1, 1, 1) else _cut(bases[finer])
         bases[factors] = Piece(_thin(source, factors, need, run), need.low, periods(shape, factors))
+    return bases
+
+
+def coarse_features(bases: dict[Triple, Piece], plan: Plan, box: Box, run: Run) -> list[Coarse]:
+    """Compute the features of the coarser grids around a box."""
     found = [_features(bases[factors], scales, box, plan.dimensions) for factors, scales in plan.grids.items()]
     # All grids together, so that no thread waits for the others after each of them.
     run(job for _, jobs in found for job in jobs)

@@ -179,3 +179,12 @@ def test_nan_in_a_volume_is_refused(painted, forest):
     grey[40, 40, 40] = np.inf
     with pytest.raises(VolumeError, match="infinity"):
         forest.predict(with_data(painted.volume, grey), threads=2)
+
+
+def test_what_was_written_to_a_private_map_is_still_there_after_predicting(painted, forest, tmp_path):
+    """Letting go of pages saves memory, but the changes of a copy-on-write map lie in those pages alone."""
+    np.asarray(painted.volume.data).tofile(tmp_path / "grey")
+    grey = np.memmap(tmp_path / "grey", painted.volume.dtype, "c", shape=painted.volume.shape)
+    grey[0] = 17
+    forest.predict(with_data(painted.volume, grey))
+    assert (grey[0] == 17).all()
