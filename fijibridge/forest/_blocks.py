@@ -87,7 +87,7 @@ def release_pages(array: Any) -> None:
 def _keep_freed_memory() -> None:
     """Have the C library keep what a tile frees for the next one.
 
-    glibc gives freed memory back to the system above a limit: twice the largest piece, up to 32 MiB, that was ever mapped
+    glibc gives freed memory back to the system above a limit: twice the largest piece (to 32 MiB) that was ever mapped
     and freed. Every tile would then get fresh pages, which small volumes feel. Nothing is touched here, so it costs
     nothing; other libraries take no notice.
     """
