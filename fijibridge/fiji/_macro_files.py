@@ -15,8 +15,8 @@ _PLACES = (Path(__file__).resolve().parents[1] / "macros", Path(__file__).resolv
 _MENU_FOLDER = "fijibridge"
 #: Submenu of the macros that the ImageJ engine runs; they need no Python, so that they work where fijibridge is gone.
 _ENGINE_FOLDER = "Without Python"
-#: Put behind each command of the menu; ImageJ does not show it, since its name has no underscore.
-_LIBRARY = "library.txt"
+#: Put behind each command of the menu and behind the tools; ImageJ shows no .txt file without an underscore.
+_LIBRARIES = ("library.txt", "painting.txt")
 #: Tells the macros how to call Python, one word in each line; not in the menu either.
 _COMMAND_FILE = "python.txt"
 
@@ -87,8 +87,8 @@ def install_macros(imagej: str | Path) -> list[Path]:
 def _menu_files() -> dict[str, str]:
     """Give the text of each file of the menu, by its path below the menu's folder."""
     folder = macros_folder()
-    library = _text(folder / "menu" / _LIBRARY)
-    commands = sorted(path for path in (folder / "menu").iterdir() if path.name != _LIBRARY)
+    library = "".join(_text(folder / "menu" / name) for name in _LIBRARIES)
+    commands = sorted(path for path in (folder / "menu").iterdir() if path.name not in _LIBRARIES)
     files = {path.name: _text(path) + library for path in commands}
     files |= {f"{_ENGINE_FOLDER}/{path.name}": _text(path) for path in sorted(folder.glob("*.ijm"))}
     words = (sys.executable, "-P", "-m", "fijibridge.service.macro_call")

@@ -32,7 +32,9 @@ if (class == "auto") {
 class = parseFloat(class);
 numbered(one, values);
 numbered(two, values);
-difference(one, two, place(values, class), stem(first) + "-minus-" + stem(second));
+from = stem(first);
+taken = stem(second);
+difference(one, two, place(values, class), "" + from + "-minus-" + taken);
 tell(jointCounts(one, two), values);
 display();
 
