@@ -17,7 +17,7 @@ from scipy import fft, ndimage
 from ._decurtain_fit import Image, fit_streaks, pixel_noise, spread_strips, strip_rows
 
 #: Slices looked at.
-_LOOKED_AT = 8
+_LOOKED_AT = 6
 #: Ratio of streak energy to that of other directions: below the first nothing is removed, above the second all.
 _NONE, _ALL = 2.0, 3.2
 #: The same for each width of streak, once it is clear that there are streaks.
@@ -62,8 +62,9 @@ def make_plan(
     noise = float(np.median([pixel_noise(image) for image in slices]))
     angle = estimate_angle(slices, noise) if angle_deg is None else angle_deg
     slices = [shear(image, angle) for image in slices]
-    chosen = _kind(slices, noise) if kind == "auto" else kind
-    found = _spectrum([fit_streaks(image, noise, gain=chosen == "gain")[0] for image in slices])
+    chosen, fitted = _kind(slices, noise) if kind == "auto" else (kind, [])
+    rest = slices if kind != "auto" else slices[1::2]
+    found = _spectrum(fitted + [fit_streaks(image, noise, gain=chosen == "gain")[0] for image in rest])
     other = _elsewhere(slices, noise, chosen == "gain")
     strength = _strength(found, other)
     gate = strength * np.clip((found / other - _NONE_HERE) / (_ALL_HERE - _NONE_HERE), 0, 1)
@@ -104,20 +105,21 @@ def _agreement(across: Image) -> float:
     return float(np.mean(strips**2))
 
 
-def _kind(slices: list[Image], noise: float) -> Literal["gain", "offset"]:
+def _kind(slices: list[Image], noise: float) -> tuple[Literal["gain", "offset"], list[Image]]:
     """Fit both kinds and see whether streaks come out higher on bright ground than the fit said, or lower.
 
     Streaks of an offset fitted as gain come out too low there by far; streaks of gain fitted as offset a little too
-    high, since each strip finds its own height. The limit lies between the two.
+    high, since each strip finds its own height. The limit lies between the two. Gives the fits of that kind as well.
     """
-    tilt = sum(_tilt(slices[::2], noise, gain=gain) for gain in (False, True))
-    return "gain" if tilt > _TILT else "offset"
+    every = slices[::2]
+    fits = {gain: [fit_streaks(image, noise, gain=gain) for image in every] for gain in (False, True)}
+    gain = sum(_tilt(every, fits[each]) for each in (False, True)) > _TILT
+    return "gain" if gain else "offset", [strips for strips, _ in fits[gain]]
 
 
-def _tilt(slices: list[Image], noise: float, *, gain: bool) -> float:
+def _tilt(slices: list[Image], fits: list[tuple[Image, Image]]) -> float:
     heights = np.zeros((2, 2))
-    for image in slices:
-        strips, factor = fit_streaks(image, noise, gain=gain)
+    for image, (strips, factor) in zip(slices, fits, strict=True):
         streaks = factor * spread_strips(strips, image.shape[0])
         sample = ndimage.gaussian_filter(image - streaks, 3.0)
         detail, streaks = image - sample, streaks - ndimage.gaussian_filter(streaks, 3.0)
