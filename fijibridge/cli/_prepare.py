@@ -37,6 +37,9 @@ def prepare(
     clean: Annotated[
         bool, typer.Option("--clean", help="At the end, remove the outputs of all steps but the last.")
     ] = False,
+    zarr: Annotated[
+        bool, typer.Option("--zarr", help="Also write prepared.ome.zarr, in chunks and at several resolutions.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Take a stack through the steps of a recipe (align, decurtain, resample, ...) and report what they did.
@@ -49,7 +52,7 @@ def prepare(
         _say_plan(found, out, start, as_json)
         return
     with progress_bar("read the input") as tell:
-        made = prepare_stack(found, out, command=command_line(), start=start, clean=clean, progress=tell)
+        made = prepare_stack(found, out, command=command_line(), start=start, clean=clean, zarr=zarr, progress=tell)
     _say_prepared(made, as_json)
 
 
@@ -78,6 +81,8 @@ def _plan_table(planned: tuple[Planned, ...], title: str) -> Table:
 def _say_prepared(made: Prepared, as_json: bool) -> None:
     if as_json:
         files: dict[str, object] = {"volume": str(made.volume), "recipe": str(made.recipe), "report": str(made.report)}
+        if made.zarr is not None:
+            files["zarr"] = str(made.zarr)
         files["transforms"] = [str(path) for path in made.transforms]
         typer.echo(json.dumps({**files, "steps": step_records(made.run), "freed_bytes": made.freed}))
         return
@@ -91,6 +96,8 @@ def _say_prepared(made: Prepared, as_json: bool) -> None:
     if made.freed:
         typer.echo(f"Removed {made.freed / 1e6:,.0f} MB of earlier steps' outputs")
     typer.echo(f"Volume: {made.volume.resolve()}")
+    if made.zarr is not None:
+        typer.echo(f"OME-Zarr: {made.zarr.resolve()}")
     for path in made.transforms:
         typer.echo(f"Transforms: {path.resolve()}")
     typer.echo(f"Report: {made.report.resolve()}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -38,6 +39,37 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Make a temporary folder beside `path` that takes its name when the block ends well; an older folder goes then.
+
+    Raises
+    ------
+    WriteError : the folder above is not there or takes nothing, or the disk is full.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    old = part.with_suffix(".old")
+    try:
+        part.mkdir()
+        yield part
+        for file in part.rglob("*"):
+            _sync(file)
+        if path.exists():
+            # A folder that holds something cannot be replaced in one step: for an instant neither is there.
+            path.rename(old)
+        part.rename(path)
+        _sync_folder(path.parent)
+    except FileNotFoundError as error:
+        raise WriteError(f"cannot write {path}: the folder {path.parent} is not there; make it first") from error
+    except OSError as error:
+        raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        for leftover in (part, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextlib.contextmanager
 def _gone_unless_renamed(part: Path) -> Iterator[None]:
     try:
         yield
@@ -54,6 +86,12 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _sync(file: Path) -> None:
+    if file.is_file():
+        with file.open("rb+") as handle:
+            os.fsync(handle.fileno())
 
 
 def make_folder(folder: Path) -> Path:

@@ -27,6 +27,8 @@ class Prepared(NamedTuple):
     recipe: Path
     report: Path
     transforms: tuple[Path, ...]
+    #: The OME-Zarr folder, where it was asked for.
+    zarr: Path | None
     #: Bytes of earlier steps' outputs that were removed.
     freed: int
 
@@ -43,6 +45,7 @@ def prepare(
     command: str,
     start: int | None = None,
     clean: bool = False,
+    zarr: bool = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> Prepared:
     """Run a recipe and write ``prepared.tif``, ``recipe.json``, ``report.html``, and what slices were moved by.
@@ -54,6 +57,7 @@ def prepare(
     command : the command line that repeats the run, for the report.
     start : do this step (counted from 1) and all behind it anew.
     clean : in the end, remove the outputs of all steps but the last.
+    zarr : also write the volume as ``prepared.ome.zarr``, in chunks and at several resolutions.
     progress : is told what runs now and the share of the whole done.
 
     Raises
@@ -63,8 +67,12 @@ def prepare(
     tell = progress or (lambda _text, _share: None)
     steps = steps_folder(out)
     run = run_recipe(recipe, steps, start=start, progress=lambda text, share: tell(text, _STEPS * share))
-    found = Prepared(run, out / "prepared.tif", out / "recipe.json", out / "report.html", (), 0)
-    write_volume(run.after, found.volume, progress=lambda share: tell("write the volume", _STEPS + 0.05 * share))
+    chunked = out / "prepared.ome.zarr" if zarr else None
+    found = Prepared(run, out / "prepared.tif", out / "recipe.json", out / "report.html", (), chunked, 0)
+    write_volume(run.after, found.volume, progress=lambda share: tell("write the volume", _STEPS + 0.03 * share))
+    if found.zarr is not None:
+        tell("write the OME-Zarr", 0.93)
+        write_volume(run.after, found.zarr, progress=lambda share: tell("write the OME-Zarr", 0.93 + 0.02 * share))
     tell("write the report", 0.95)
     versions = package_versions(imagej=_imagej(run))
     text = render_report(run, name=recipe.source.stem, command=command, versions=versions)

@@ -104,6 +104,13 @@ def test_the_transforms_it_leaves_move_another_stack_as_the_step_did(run, folder
     assert len(list((folder / "out").glob("transforms*"))) == 1
 
 
+def test_the_volume_also_comes_as_ome_zarr_on_request(run, folder):
+    """Viewers of large stacks want chunks at several resolutions."""
+    _, out, _ = run("prepare", "recipe.toml", "-o", "out", "--zarr", "--json")
+    made = json.loads(out)
+    assert fb.read_volume(made["zarr"]).identical(fb.read_volume(made["volume"]))
+
+
 def test_a_dry_run_says_what_would_be_done_and_leaves_nothing(run, folder):
     code, out, _ = run("prepare", "recipe.toml", "-o", "out", "--dry-run")
     assert code == 0
