@@ -103,7 +103,7 @@ class Trainer:
         self.gain = _gain(volume)
         self._size = voxel_size(volume)
         plan = make_plan(self.features, self._size, dimensions=self.dimensions)
-        self._extractor = Extractor(volume.data, plan, self.gain)
+        self.extractor = Extractor(volume.data, plan, self.gain)
         self._known = np.empty(0, np.int64)
         self._table = np.empty((0, len(plan.columns)), np.float32)
 
@@ -147,7 +147,7 @@ class Trainer:
         )
         if progress is not None:
             progress(1.0)
-        provenance = _provenance(settings, painted, self._extractor.shape, self._size)
+        provenance = _provenance(settings, painted, self.extractor.shape, self._size)
         if out_of_bag:
             provenance["out_of_bag_error"] = 1 - float(model.oob_score_)
         classes = tuple(int(value) for value in model.classes_)
@@ -174,13 +174,13 @@ class Trainer:
         return self._table[np.searchsorted(self._known, painted.voxels)]
 
     def _compute(self, index: NDArray[np.int64], progress: Progress) -> Floats:
-        shape = self._extractor.shape
+        shape = self.extractor.shape
         places = np.stack(np.unravel_index(index, shape), axis=1)
         out = np.empty((index.size, self._table.shape[1]), np.float32)
         done = 0
         with runner(self.threads) as run:
             for members in _grouped(places, next(blocks(Box((0, 0, 0), shape))).shape):
-                coarse = self._extractor.surroundings(_around(places[members]), run)
+                coarse = self.extractor.surroundings(_around(places[members]), run)
                 groups = _grouped(places[members], _TILE)
                 run(self._gather(places, members[group], coarse, out) for group in groups)
                 done += members.size
@@ -192,7 +192,7 @@ class Trainer:
         def work() -> None:
             box = _around(places[members])
             z, y, x = (places[members] - box.low).T
-            out[members] = self._extractor.floats(box, coarse)[:, z, y, x].T
+            out[members] = self.extractor.floats(box, coarse)[:, z, y, x].T
 
         return work
 

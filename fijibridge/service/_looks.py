@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from ..io import read_volume
 from ..volume import Volume
-from ._operate import describe
+from ._volumes import describe
 
 AXES = ("z", "y", "x")
 #: Volumes kept open; compressed ones are in memory whole.

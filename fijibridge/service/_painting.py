@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..forest import Trainer, save_forest
+import numpy as np
+
+from ..errors import ServiceError
+from ..forest import Forest, Trainer, save_forest
+from ..forest.preview import SlicePreview
 from ..io import read_volume, write_volume
 from ..study.users import read_labels
 from ..volume import Volume
@@ -22,6 +26,18 @@ class Session:
     def __init__(self, volume: Volume) -> None:
         self.volume = volume
         self.trainer = Trainer(volume)
+        self.slices = SlicePreview(self.trainer)
+
+    def fit(self, order: Mapping[str, Any]) -> Forest:
+        """Train on labels as they are now; only voxels that were not labelled before need features."""
+        labels = np.asarray(read_labels(Path(order["labels"]), self.volume).data)
+        return self.trainer.fit({z: plane for z, plane in enumerate(labels) if plane.any()}, **order["forest"])
+
+
+def _session() -> Session:
+    if not OPEN:
+        raise ServiceError("the session has lost its volume; open it again", status=404)
+    return OPEN["session"]
 
 
 def open_session(order: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,10 +50,9 @@ def open_session(order: Mapping[str, Any]) -> dict[str, Any]:
 def preview(order: Mapping[str, Any]) -> dict[str, Any]:
     """Train on the labels as they are now, and label one slice."""
     start = time.perf_counter()
-    session = OPEN["session"]
-    labels = read_labels(Path(order["labels"]), session.volume)
-    forest = session.trainer.fit(labels, **order["forest"])
-    write_volume(forest.predict(session.volume, z=order["slice"]), order["output"])
+    session = _session()
+    forest = session.fit(order)
+    write_volume(session.slices.predict(forest, order["slice"]), order["output"])
     return {
         "labels": order["output"],
         "seconds": round(time.perf_counter() - start, 3),
@@ -47,8 +62,6 @@ def preview(order: Mapping[str, Any]) -> dict[str, Any]:
 
 def model(order: Mapping[str, Any]) -> dict[str, Any]:
     """Train on the labels as they are now, and save the forest."""
-    session = OPEN["session"]
-    labels = read_labels(Path(order["labels"]), session.volume)
-    forest = session.trainer.fit(labels, **order["forest"])
+    forest = _session().fit(order)
     save_forest(forest, order["output"])
     return {"model": order["output"], "classes": list(forest.classes)}

@@ -68,7 +68,7 @@ class JobQueue:
         self._changed = threading.Condition()
         self._running: dict[str, _Running] = {}
         self._closing = False
-        self._workers = [Worker(state.log) for _ in range(workers)]
+        self._workers = [Worker(state.log, "_operate") for _ in range(workers)]
         for job in self.store.recover():
             self._write(job)
         self._threads = [threading.Thread(target=self._work, args=(worker,), daemon=True) for worker in self._workers]

@@ -10,6 +10,9 @@ Spacing = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], An
 _PATH = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
+PREVIEW_MOST = 3000
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -53,6 +56,8 @@ class PreviewRequest(_ForestRequest):
     """Labels as they are now, and the slice (from 0) to label by them."""
 
     slice: Annotated[int, Field(ge=0, examples=[25])]
+    #: Voxels of a class that a preview trains on: an answer within a second matters more than the last of them.
+    most: Annotated[int, Field(ge=1)] = PREVIEW_MOST
     output: Annotated[_PATH | None, Field(examples=["/data/preview.tif"])] = None
 
 

@@ -87,7 +87,7 @@ class Sessions:
     def _add(self, key: tuple[Any, ...], opening: Mapping[str, Any]) -> _Session:
         while len(self._open) >= _MOST:
             self._end(min(self._open.values(), key=lambda each: each.used))
-        made = _Session(secrets.token_hex(8), key, opening, Worker(self._state.log))
+        made = _Session(secrets.token_hex(8), key, opening, Worker(self._state.log, "_painting"))
         self._open[made.id] = made
         return made
 

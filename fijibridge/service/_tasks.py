@@ -22,8 +22,9 @@ from ..study.run import run_study
 from ..study.study_report import write_study
 from ..study.users import read_labels
 from ..volume import Volume
-from ._operate import Tell, describe, keep_volume, open_volume, output_file
 from ._places import Places
+from ._tell import Tell
+from ._volumes import describe, keep_volume, open_volume, output_file
 
 Order: TypeAlias = Mapping[str, Any]
 
@@ -159,13 +160,3 @@ def _told(tell: Tell) -> Callable[[str, float], None]:
 def _part(tell: Tell, text: str, start: float, end: float) -> Callable[[float], None]:
     """Give a progress callback that fills the share of the bar between `start` and `end`."""
     return lambda share: tell(message=text, progress=start + (end - start) * share)
-
-
-#: What is no operation of the table, by name.
-LONG: dict[str, Callable[[Order, Tell], dict[str, Any]]] = {
-    "train": train,
-    "predict": predict,
-    "prepare": prepare,
-    "compare": compare,
-    "study": study,
-}

@@ -19,7 +19,7 @@ class Viewer:
 
     def __init__(self, state: StateFolder) -> None:
         self._state = state
-        self._worker = Worker(state.log)
+        self._worker = Worker(state.log, "_looks")
         self._guard = threading.Lock()
         self._end: threading.Timer | None = None
 

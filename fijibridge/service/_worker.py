@@ -11,10 +11,12 @@ import queue
 import sys
 import threading
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import FijibridgeError
+from ._orders import perform
 
 
 def main() -> None:
@@ -24,9 +26,9 @@ def main() -> None:
     os.dup2(2, 1)
     orders: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
-    # Loading takes a second or two, best spent before the first order comes.
-    from ._orders import perform
-
+    for module in sys.argv[1:]:
+        # Loading takes a second or two, best spent before the first order comes.
+        import_module(f".{module}", __package__)
     while True:
         order = orders.get()
         _log_to(Path(order["log"]))

@@ -17,10 +17,17 @@ News = Callable[[Mapping[str, Any]], None]
 
 
 class Worker:
-    """One process that does one order after another; it is started when there is one to do, and again when it died."""
+    """One process that does one order after another; it is started when there is one to do, and again when it died.
 
-    def __init__(self, log: Path) -> None:
+    Parameters
+    ----------
+    log : file for its words outside of jobs.
+    load : the module of this package that it loads at once.
+    """
+
+    def __init__(self, log: Path, load: str) -> None:
         self._log = log
+        self._load = load
         self._guard = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -70,7 +77,7 @@ class Worker:
     def _ready(self) -> subprocess.Popen[bytes]:
         with self._guard:
             if self._process is None or self._process.poll() is not None:
-                self._process = _start(self._log)
+                self._process = _start(self._log, self._load)
             return self._process
 
     def _died(self, process: subprocess.Popen[bytes], order: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,11 +92,11 @@ class Worker:
         )
 
 
-def _start(log: Path) -> subprocess.Popen[bytes]:
+def _start(log: Path, load: str) -> subprocess.Popen[bytes]:
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "fijibridge.service._worker"],
+            [sys.executable, "-P", "-m", "fijibridge.service._worker", load],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=handle,

@@ -85,7 +85,7 @@ def _status(words: list[str]) -> list[str]:
     if address is None:
         return ["running=no", f"inbox={state_folder().make().inbox}"]
     found = ask(address, "GET", "/api/status")
-    counts = [f"{state}={number}" for state, number in found["jobs"].items()]
+    counts = [f"jobs_{state}={number}" for state, number in found["jobs"].items()]
     lines = ["running=yes", f"version={found['version']}", f"pid={found['pid']}", f"page={address.page}"]
     lines += [f"inbox={found['inbox']}", f"folders={';'.join(found['folders'])}", f"imagej={found['imagej']}"]
     return [*lines, *counts]

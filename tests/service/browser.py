@@ -1,0 +1,139 @@
+"""A headless Chromium driven through the pipe of its DevTools protocol: nothing but the standard library."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from queue import Empty, Queue
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, "PageUp": 33, "PageDown": 34, "Tab": 9, "Enter": 13}
+_FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+          "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe"]  # fmt: skip
+
+
+class Browser:
+    """One page; `said` holds what the page wrote to the console or raised."""
+
+    def __init__(self, profile):
+        commands, self._out = os.pipe()
+        self._in, answers = os.pipe()
+        # Chromium reads commands from its file 3 and writes answers to its file 4.
+        script = f'exec "$@" 3<&{commands} 4>&{answers}'
+        self._process = subprocess.Popen(
+            ["bash", "-c", script, "bash", CHROMIUM, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            pass_fds=(commands, answers), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(commands)
+        os.close(answers)
+        self._number, self._session = 0, None
+        self._answers, self.said = Queue(), []
+        threading.Thread(target=self._listen, daemon=True).start()
+        made = self.send("Target.createTarget", url="about:blank")
+        attached = self.send("Target.attachToTarget", targetId=made["targetId"], flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log"):
+            self.send(f"{domain}.enable")
+        self.size(1280, 800)
+
+    def _listen(self):
+        with os.fdopen(self._in, "rb") as stream:
+            rest = b""
+            while chunk := stream.read1(1 << 16):
+                *messages, rest = (rest + chunk).split(b"\0")
+                for message in map(json.loads, messages):
+                    if "id" in message:
+                        self._answers.put(message)
+                    elif message["method"] == "Runtime.exceptionThrown":
+                        self.said.append(json.dumps(message["params"]["exceptionDetails"])[:600])
+                    elif message["method"] == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
+                        entry = message["params"]["entry"]
+                        self.said.append(f"{entry['text']} {entry.get('url', '')}")
+
+    def send(self, method, **parameters):
+        self._number += 1
+        order = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            order["sessionId"] = self._session
+        os.write(self._out, json.dumps(order).encode() + b"\0")
+        try:
+            answer = self._answers.get(timeout=60)
+        except Empty as error:
+            raise AssertionError(f"the browser does not answer to {method}") from error
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def open(self, address):
+        self.send("Page.navigate", url="about:blank")
+        self.send("Page.navigate", url=address)
+
+    def js(self, expression):
+        """Evaluate an expression in the page, promises awaited."""
+        done = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in done, done["exceptionDetails"]
+        return done["result"].get("value")
+
+    def wait(self, expression, seconds=60.0):
+        """Wait until an expression is true, and give it."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = self.js(expression)
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(
+            f"never true: {expression}; the page: {self.js('document.body.innerText')[:2000]}; {self.said}"
+        )
+
+    def key(self, name):
+        """Press a key, as a person would."""
+        plain = {"key": name, "code": name if name in _KEYS else f"Key{name.upper()}"}
+        code = _KEYS.get(name) or ord(name.upper())
+        text = {"text": "\r"} if name == "Enter" else {} if name in _KEYS else {"text": name}
+        for kind in ("keyDown", "keyUp"):
+            more = text if kind == "keyDown" else {}
+            self.send("Input.dispatchKeyEvent", type=kind, windowsVirtualKeyCode=code, **plain, **more)
+
+    def type(self, selector, text):
+        """Replace what a field holds."""
+        self.js(f"document.querySelector({json.dumps(selector)}).select()")
+        self.send("Input.insertText", text=text)
+
+    def click(self, x, y):
+        for kind in ("mousePressed", "mouseReleased"):
+            buttons = 1 if kind == "mousePressed" else 0
+            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=buttons, clickCount=1)
+
+    def size(self, width, height):
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def scheme(self, name):
+        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+
+    def save_downloads(self, folder):
+        self.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
+    def picture(self, path, *, whole=False):
+        shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    def close(self):
+        self._process.terminate()
+        self._process.wait(20)
+        os.close(self._out)
+
+
+@contextmanager
+def browsing(profile):
+    """Start a browser and end it."""
+    browser = Browser(profile)
+    try:
+        yield browser
+    finally:
+        browser.close()
