@@ -1,9 +1,11 @@
-// Marker-based watershed on the gradient of each slice, with seeds from two grey levels.
+// Marker-based watershed on the gradient, with seeds from two grey levels.
 //
 // Pixels below `low` and above `high` are seeds; the window between is flooded. The result is a mask, 255 = bright.
-// Options: low=NUMBER high=NUMBER. Works on the active stack; without options it asks.
+// Options: low=NUMBER high=NUMBER flood=slices|stack. Works on the active stack; without options it asks.
+//   slices  each slice by itself, with what every ImageJ has
+//   stack   in 3-D; needs the plugin MorphoLibJ
 //
-// How: in the image "greatest gradient - gradient" every seed is raised above everything else. With a prominence larger
+// How slices are flooded: in the image "greatest gradient - gradient" every seed is raised above everything else. With a prominence larger
 // than any gradient only seeds are maxima, and Find Maxima draws the watershed lines between them. Regions that grew
 // from a bright seed are filled with 128; what is left at 255 is dark, 0 are the lines.
 
@@ -15,12 +17,15 @@ if (arg == "") {
     Dialog.addMessage("Pixels outside of this window of grey levels are seeds.");
     Dialog.addNumber("Low (below it is dark)", (mean + min) / 2);
     Dialog.addNumber("High (above it is bright)", (mean + max) / 2);
+    Dialog.addChoice("Flood", newArray("slices", "stack"), "slices");
     Dialog.show();
     low = Dialog.getNumber();
     high = Dialog.getNumber();
+    flood = Dialog.getChoice();
 } else {
     low = parseFloat(call("ij.Macro.getValue", arg, "low", "NaN"));
     high = parseFloat(call("ij.Macro.getValue", arg, "high", "NaN"));
+    flood = call("ij.Macro.getValue", arg, "flood", "slices");
 }
 if (!(low < high))
     exit("The window needs low < high, got low=" + low + " and high=" + high + ".");
@@ -31,14 +36,92 @@ source = getImageID();
 count = nSlices;
 bright = maskOf("bright seeds", nextAbove(high), 1e30);
 dark = maskOf("dark seeds", -1e30, nextBelow(low));
-keepApart(bright, dark);
-above = maskOf("above the middle", (low + high) / 2, 1e30);
-relief = reliefOf(bright, dark);
-parted = partedSlices();
-result = withoutLines(parted);
+if (flood == "stack") {
+    result = partedStack(bright, dark);
+} else {
+    keepApart(bright, dark);
+    above = maskOf("above the middle", (low + high) / 2, 1e30);
+    relief = reliefOf(bright, dark);
+    parted = partedSlices();
+    result = withoutLines(parted);
+}
 selectImage(result);
 rename("watershed");
 setMinAndMax(0, 255);
+
+// MorphoLibJ floods its gradient from labels in 3-D.
+function partedStack(bright, dark) {
+    List.setCommands;
+    if (List.get("Marker-controlled Watershed") == "")
+        exit("This ImageJ has no MorphoLibJ, which floods in 3-D.");
+    selectImage(dark);
+    run("Divide...", "value=255 stack");
+    selectImage(bright);
+    run("Divide...", "value=127.5 stack");
+    imageCalculator("Add stack", bright, dark);
+    selectImage(dark);
+    close();
+    relief = gradient3d();
+    rename("relief");
+    run("Marker-controlled Watershed", "input=relief marker=[bright seeds] mask=None compactness=0");
+    result = getImageID();
+    setThreshold(1.5, 1e30);
+    run("Convert to Mask", "background=Dark black");
+    resetThreshold();
+    selectImage(relief);
+    close();
+    selectImage(bright);
+    close();
+    return result;
+}
+
+// Sobel gradient in 3-D: Find Edges sees y and x, so z is smoothed for it and its own slope is added.
+function gradient3d() {
+    before = neighbours(-1, "before");
+    after = neighbours(1, "after");
+    imageCalculator("Subtract create 32-bit stack", after, before);
+    slope = getImageID();
+    run("Convolve...", "text1=[1 2 1\n2 4 2\n1 2 1\n] stack");
+    run("Square", "stack");
+    imageCalculator("Add create 32-bit stack", after, before);
+    flat = getImageID();
+    twice = copyOf(source, "twice");
+    run("32-bit");
+    run("Multiply...", "value=2 stack");
+    imageCalculator("Add stack", flat, twice);
+    selectImage(flat);
+    run("Find Edges", "stack");
+    run("Square", "stack");
+    imageCalculator("Add stack", flat, slope);
+    selectImage(flat);
+    run("Square Root", "stack");
+    helpers = newArray(before, after, slope, twice);
+    for (i = 0; i < lengthOf(helpers); i++) {
+        selectImage(helpers[i]);
+        close();
+    }
+    selectImage(flat);
+    return flat;
+}
+
+// Stack of the slices before or after; the first or last one is its own neighbour.
+function neighbours(step, title) {
+    image = copyOf(source, title);
+    for (z = 1; z <= count; z++) {
+        selectImage(source);
+        setSliceOf(maxOf(1, minOf(count, z + step)));
+        run("Select All");
+        run("Copy");
+        run("Select None");
+        selectImage(image);
+        setSliceOf(z);
+        run("Paste");
+        run("Select None");
+    }
+    selectImage(image);
+    run("32-bit");
+    return image;
+}
 
 // Whole grey levels have a next one; a threshold in ImageJ takes in both of its ends.
 function nextAbove(value) {
