@@ -49,6 +49,8 @@ class Recipe:
     fringes: float = 0.0
 
 
+#: Angle between the electron beam and the milled face of the FIB-SEM stack.
+NEX_TILT_DEG = 52.0
 _NMC, _CARBON = (62.0, 152.0, 84.0), (88.0, 128.0, 102.0)
 LIBRARY: dict[str, Recipe] = {
     "NMC-1": Recipe(397.0, 9.0, _NMC, 20.0),
@@ -125,10 +127,22 @@ def make_geometry(name: str, *, size: int = 200, seed: int = 0) -> tuple[Volume,
     return make_volume(phases, spacing=(made_nm,) * 3, history=(step,)), particles
 
 
-def make_nex_fibsem(*, size: int = 200, defects: Defects | None = None, seed: int = 0) -> FibsemPhantom:
-    """Image the geometry of NEX-V and NEX-U as a FIB-SEM stack of 256 nm slices with pixels of 55 nm."""
+def make_nex_fibsem(
+    *, size: int = 200, tilt_deg: float = NEX_TILT_DEG, defects: Defects | None = None, seed: int = 0
+) -> FibsemPhantom:
+    """Image the geometry of NEX-V and NEX-U as a FIB-SEM stack of 256 nm slices with pixels of 55 nm.
+
+    Parameters
+    ----------
+    size : voxels along each edge of the geometry, 126 nm each.
+    tilt_deg : angle between the electron beam and the milled face; rows lie 55 nm apart in the image and farther apart
+        on the face, which the voxel size does not say: `ops.shear` with `shift=False` puts it right. 90 = face on.
+    defects : what goes wrong; None = `Defects()`.
+    seed : of every random choice.
+    """
     phases, _ = make_geometry("NEX-U", size=size, seed=seed)
-    fine = _resampled((np.asarray(phases.data) == ACTIVE).astype(np.float32), voxel_size(phases).z, (256.0, 55.0, 55.0))
+    on_face = (256.0, 55.0 / float(np.sin(np.radians(tilt_deg))), 55.0)
+    fine = _resampled((np.asarray(phases.data) == ACTIVE).astype(np.float32), voxel_size(phases).z, on_face)
     labels = make_volume(np.where(fine > 0.5, np.uint8(1), np.uint8(2)), spacing=(256.0, 55.0, 55.0))
     return make_fibsem(geometry=labels, defects=defects, seed=seed)
 

@@ -88,14 +88,18 @@ def _filter(groups: Sequence[Group]) -> Finding:
 
 
 def _distance(groups: Sequence[Group]) -> Finding:
+    to_base = any(g.base_distance is not None for g in groups)
+
     def mean(kind: str) -> float | None:
-        wanted = [g for g in groups if g.dataset.startswith("NEX")] or list(groups)
-        return mean_where(wanted, lambda g: kind in (g.method, kind_of(g.method)), "distance")
+        return mean_where(
+            groups, lambda g: kind in (g.method, kind_of(g.method)), "base_distance" if to_base else "distance"
+        )
 
     ours = [mean("MLX25"), mean("MLX10"), mean("simple"), mean("watershed")]
     forests, others = [v for v in ours[:2] if v is not None], [v for v in ours[2:] if v is not None]
     return Finding(
-        "Distance of the AM fraction to the base truth, in points: MLX25 and MLX10 nearer than simple and watershed",
+        f"Distance of the AM fraction to the {'base' if to_base else 'exact'} truth, in points: MLX25 and MLX10 nearer "
+        "than simple and watershed",
         "1.5 / 1.6 / 2.6 / 2.7 (to FIB-SEM)",
         " / ".join("-" if value is None else f"{100 * value:.1f}" for value in ours),
         max(forests) < min(others) if forests and others else None,

@@ -29,6 +29,10 @@ _STEP = 10
 #: Voxels of each class that a forest learns from at most, and its trees: at the end, and while its user still paints.
 _MOST, _TREES, _LEAF = 6_000, 30, 10
 _MOST_WHILE_PAINTING, _TREES_WHILE_PAINTING = 1_000, 8
+FOREST_WORDS = (
+    f"{_TREES} trees with leaves of {_LEAF} voxels or more, at most {_MOST} voxels of a class; while somebody paints "
+    f"{_TREES_WHILE_PAINTING} trees and {_MOST_WHILE_PAINTING} voxels"
+)
 #: Labels 1 and 2 of the study from dark to bright.
 _CLASSES = (2, 1)
 
@@ -80,12 +84,18 @@ def is_automatic(method: str) -> bool:
 
 def check_method(method: str) -> None:
     """Raise ParameterError for a name that is no method."""
-    if method in PAPER_METHODS or is_automatic(method) or method == "forest":
+    if method in PAPER_METHODS or is_automatic(method) or method in ("forest", "given"):
         return
+    if "weka" in method.lower():
+        raise ParameterError(
+            f"a study does not run {method!r} itself: segment with Trainable Weka Segmentation in Fiji, save its "
+            "labels as USER/DATASET/given.tif (1 = active material, 2 = the rest), and name the method 'given'"
+        )
     if method.startswith("MLX") and method[3:].isdigit() and 0 < int(method[3:]) <= 95:
         return
     raise ParameterError(
         f"there is no method {method!r}; there are {', '.join(PAPER_METHODS)}, forest (labels as given), "
+        "given (a finished segmentation), "
         f"and the automatic thresholds {', '.join(AUTOMATIC)}"
     )
 

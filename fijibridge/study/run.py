@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +18,7 @@ from ..io import read_volume
 from ..operation import jsonable
 from ..phantom.library import make_sample
 from ..volume import Volume, check_same_grid, describe_grid, history, with_data
+from .base import Base, find_base
 from .cells import Cell, CellStore, fingerprint, key_of
 from .config import DatasetConfig, StudyConfig, UserConfig
 from .matrix import Bench, is_automatic, segment_automatically, segment_by_person
@@ -44,6 +47,8 @@ class Dataset(NamedTuple):
     #: Sampling error of the fraction, from the truth or from Otsu's segmentation.
     sampling: float
     simulated: bool
+    #: What a better instrument says of the same material.
+    base: Base | None = None
 
 
 @dataclass
@@ -71,6 +76,17 @@ class _Job(NamedTuple):
     user: UserConfig | None
 
 
+class _Desk(NamedTuple):
+    """What the cells of one volume and input share."""
+
+    study: Study
+    bench: Bench
+    #: Hash of the volume and of its truth.
+    marked: str
+    surface: Surface | None
+    behind: _Behind
+
+
 def run_study(config: StudyConfig, folder: Path, *, progress: Report | None = None) -> Study:
     """Run a study, or what is left of it.
 
@@ -96,20 +112,22 @@ def run_study(config: StudyConfig, folder: Path, *, progress: Report | None = No
     study = Study(config, CellStore(folder / "cells"))
     jobs = list(_jobs(config))
     done = 0
-    for dataset in config.dataset:
-        tell(f"{dataset.name}: prepare", done / len(jobs))
-        loaded = load_dataset(dataset, config)
-        study.datasets[dataset.name] = loaded
-        surface = None
-        if config.measures.boundary and loaded.truth is not None:
-            surface = Surface(loaded.truth)
-        for kind in config.inputs:
-            bench = Bench(loaded.inputs[kind], loaded.truth, engine=config.engine, seed=config.seed)
-            marked = fingerprint(bench.volume) + (fingerprint(loaded.truth) if loaded.truth is not None else "")
-            for job in (job for job in jobs if job.dataset == dataset and job.filtered == (kind == "filtered")):
-                tell(f"{dataset.name}: {job.method}, {kind}, {_who(job)}", done / len(jobs))
-                _do(study, job, bench, marked, surface)
-                done += 1
+    with _Behind() as behind:
+        for dataset in config.dataset:
+            tell(f"{dataset.name}: prepare", done / len(jobs))
+            loaded = load_dataset(dataset, config)
+            study.datasets[dataset.name] = loaded._replace(base=find_base(dataset, folder, seed=config.seed))
+            surface = None
+            if config.measures.boundary and loaded.truth is not None:
+                surface = Surface(loaded.truth)
+            for kind in config.inputs:
+                bench = Bench(loaded.inputs[kind], loaded.truth, engine=config.engine, seed=config.seed)
+                marked = fingerprint(bench.volume) + (fingerprint(loaded.truth) if loaded.truth is not None else "")
+                desk = _Desk(study, bench, marked, surface, behind)
+                for job in (job for job in jobs if job.dataset == dataset and job.filtered == (kind == "filtered")):
+                    tell(f"{dataset.name}: {job.method}, {kind}, {_who(job)}", done / len(jobs))
+                    _do(desk, job)
+                    done += 1
     tell("done", 1.0)
     return study
 
@@ -156,32 +174,71 @@ def _who(job: _Job) -> str:
     return "no user" if job.user is None else f"user {job.user.name}"
 
 
-def _do(study: Study, job: _Job, bench: Bench, marked: str, surface: Surface | None) -> None:
+class _Behind:
+    """Measures and keeps one segmentation in a thread while the next one is made; never more than one waits."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> _Behind:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._wait()
+        finally:
+            self._pool.shutdown()
+
+    def put(self, work: Callable[[], None]) -> None:
+        """Start `work` when what was put before has ended, in the order given; an error of that is raised here."""
+        self._wait()
+        self._last = self._pool.submit(work)
+
+    def _wait(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()
+
+
+def _do(desk: _Desk, job: _Job) -> None:
     """Take a cell from the store, or make it and keep it."""
-    config = study.config
+    study, config = desk.study, desk.study.config
     key = key_of({
-        "volume": marked, "method": job.method, "engine": config.engine, "seed": config.seed,
+        "volume": desk.marked, "method": job.method, "engine": config.engine, "seed": config.seed,
         "smallest": config.smallest_piece, "measures": config.measures.model_dump(),
         "user": None if job.user is None else _user_parts(job),
     })  # fmt: skip
     cell = study.store.find(key)
-    if cell is None:
-        try:
-            start = time.perf_counter()
-            found = _segment(job, bench)
-            seconds = time.perf_counter() - start
-        except FijibridgeError as error:
-            study.left_out.append(f"{job.dataset.name}, {job.method}, {_who(job)}: {error}")
-            return
-        if found is None:
-            study.left_out.append(f"{job.dataset.name}, {job.method}, {_who(job)}: no labels or grey levels for it")
-            return
-        if config.smallest_piece > 1:
-            found = found._replace(labels=remove_specks(found.labels, smallest=config.smallest_piece))
-        numbers = measure(found.labels, bench.truth, surface, config.measures)
-        cell = _cell(key, job, config, numbers | _record(found, seconds))
-        study.store.write(cell, np.asarray(found.labels.data, np.uint8))
-    # The same voxels may stand under two names: what a cell is called is this study's to say.
+    if cell is not None:
+        desk.behind.put(partial(_list, study, job, cell))
+        return
+    try:
+        start = time.perf_counter()
+        found = _segment(job, desk.bench)
+        seconds = time.perf_counter() - start
+    except FijibridgeError as error:
+        study.left_out.append(f"{job.dataset.name}, {job.method}, {_who(job)}: {error}")
+        return
+    if found is None:
+        study.left_out.append(f"{job.dataset.name}, {job.method}, {_who(job)}: no labels or grey levels for it")
+        return
+    desk.behind.put(partial(_keep, desk, job, key, found, seconds))
+
+
+def _keep(desk: _Desk, job: _Job, key: str, found: Segmentation, seconds: float) -> None:
+    """Measure a segmentation, write its cell and list it."""
+    study, config = desk.study, desk.study.config
+    if config.smallest_piece > 1:
+        found = found._replace(labels=remove_specks(found.labels, smallest=config.smallest_piece))
+    numbers = measure(found.labels, desk.bench.truth, desk.surface, config.measures)
+    cell = _cell(key, job, config, numbers | _record(found, seconds))
+    study.store.write(cell, np.asarray(found.labels.data, np.uint8))
+    _list(study, job, cell)
+
+
+def _list(study: Study, job: _Job, cell: Cell) -> None:
+    """List a cell; the same voxels may stand under two names: what it is called is this study's to say."""
     study.cells.append(cell._replace(dataset=job.dataset.name, user=NOBODY if job.user is None else job.user.name))
 
 

@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 
 from .._report.planes import draw_orthoslices, show_grey
 from ..assess import difference_map
+from ..volume import with_data
 from .figures import DIFFERENCE, FILTERED, RAW
+from .matrix import is_automatic
 from .run import NOBODY, Study
 from .summary import Group, true_fraction
 
@@ -25,7 +27,7 @@ def workflow(study: Study) -> Figure:
     boxes = [
         ("volumes", "\n".join(study.datasets)),
         ("inputs", "\n".join("raw" if kind == "raw" else "Gaussian, sigma 1.1" for kind in config.inputs)),
-        ("methods", "\n".join(", ".join(config.methods[k : k + 5]) for k in range(0, len(config.methods), 5))),
+        ("methods", _method_names(config.methods)),
         ("users", "\n".join(f"{u.name}{' (simulated)' if u.simulated else ''}" for u in config.user)),
         ("numbers", "AM fraction and ±\nspread over users\nimage subtraction\ndistance to truth"),
     ]
@@ -40,6 +42,13 @@ def workflow(study: Study) -> Figure:
         if place:
             axis.annotate("", (place + 0.06, 0.45), (place - 0.1, 0.45), arrowprops={"arrowstyle": "->"})
     return figure
+
+
+def _method_names(methods: Sequence[str]) -> str:
+    automatic = [name for name in methods if is_automatic(name)]
+    names = [name for name in methods if name not in automatic]
+    names += automatic if len(automatic) < 4 else [f"{len(automatic)} automatic thresholds"]
+    return "\n".join(", ".join(names[k : k + 5]) for k in range(0, len(names), 5))
 
 
 def orthoslices(study: Study, dataset: str) -> Figure:
@@ -63,7 +72,8 @@ def histograms(study: Study, groups: Sequence[Group], dataset: str) -> Figure:
         _draw_choices(axis, mine)
         axis.set(title=f"{dataset}, {kind}", xlabel="grey level", yticks=[])
         axis.spines[["top", "right", "left"]].set_visible(False)
-        axis.legend(fontsize=7, frameon=False)
+        if axis.get_legend_handles_labels()[1]:
+            axis.legend(fontsize=7, frameon=False)
     return figure
 
 
@@ -155,6 +165,40 @@ def differences(study: Study, groups: Sequence[Group], dataset: str, *, filtered
     return figure
 
 
+def base_truth(study: Study, names: Sequence[str]) -> Figure:
+    """Show the base truth's labels beneath the images that are held against it."""
+    kind = study.config.inputs[0]
+    rows = [(f"{name}, {kind}", study.datasets[name].inputs[kind]) for name in names]
+    base = study.datasets[names[0]].base
+    if base is not None:
+        rows.append(("base truth", with_data(base.labels, np.asarray(base.labels.data) == 1)))
+    return draw_orthoslices(rows, z=[volume.shape[0] // 2 for _, volume in rows])
+
+
+def distances(groups: Sequence[Group], names: Sequence[str]) -> Figure:
+    """Show the distance of each method's fraction to the base truth above that to the exact truth."""
+    mine = [group for group in groups if group.dataset in names]
+    methods = list(dict.fromkeys(group.method for group in mine))
+    figure = Figure(figsize=(9.5, 5.2), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    for axis, value, title in (
+        (above, "base_distance", "to the base truth"),
+        (below, "distance", "to the exact truth"),
+    ):
+        for number, (name, filtered) in enumerate((name, f) for name in names for f in (False, True)):
+            shown = [g for g in mine if (g.dataset, g.filtered) == (name, filtered) and getattr(g, value) is not None]
+            places = [methods.index(group.method) + 0.15 * (number - len(names) + 0.5) for group in shown]
+            heights = [100 * getattr(group, value) for group in shown]
+            colour = _USER_COLOURS[number // 2 % len(_USER_COLOURS)]
+            label = f"{name}, {'filtered' if filtered else 'raw'}" if shown else None
+            axis.bar(places, heights, 0.14, color=colour, alpha=0.55 if filtered else 1.0, label=label)
+        axis.set(ylabel="distance (pp)", title=title)
+        axis.spines[["top", "right"]].set_visible(False)
+    above.legend(fontsize=8, frameon=False, ncols=2)
+    below.set_xticks(range(len(methods)), methods)
+    return figure
+
+
 def one_geometry(study: Study, groups: Sequence[Group], names: Sequence[str]) -> Figure:
     """Show mean and spread over users by method for scans of one piece of material, beside each scan's base truth."""
     methods = list(dict.fromkeys(group.method for group in groups if group.dataset in names))
@@ -168,9 +212,11 @@ def one_geometry(study: Study, groups: Sequence[Group], names: Sequence[str]) ->
         axis.errorbar(
             places, [100 * group.mean for group in mine], bars, fmt="o", ms=4, capsize=2, color=colour, label=name
         )
-        base = true_fraction(study, name)
-        if base is not None:
-            axis.axhline(100 * base, color=colour, lw=1, ls="--", label=f"truth of {name}")
+        exact, base = true_fraction(study, name), study.datasets[name].base
+        if exact is not None:
+            axis.axhline(100 * exact, color=colour, lw=1, ls="--", label=f"exact truth of {name}")
+        if base is not None and number == 0:
+            axis.axhline(100 * base.fraction, color="black", lw=1, label="base truth")
     axis.set_xticks(range(len(methods)), methods)
     axis.set(ylabel="AM volume fraction (%)", title="raw; bars: sample standard deviation over users")
     axis.spines[["top", "right"]].set_visible(False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from ..fiji import current
 from ..io import make_folder, write_text, write_volume
 from . import study_figures as draw
 from .against import findings
-from .matrix import PAPER_METHODS
+from .matrix import FOREST_WORDS, PAPER_METHODS
+from .people import make_person
 from .run import Study
-from .summary import Group, kind_of, plus_minus, summarise, true_fraction
+from .summary import Group, kind_of, mean_where, plus_minus, summarise, true_fraction, without_other_automatic
 
 Progress = Callable[[float], None]
 
@@ -75,14 +77,22 @@ def render_study(study: Study, groups: Sequence[Group], *, command: str, version
     """Write the report: HTML text that needs no other file and no network."""
     template = load_template("fijibridge.study", "study.html.j2", percent=_percent, number=_number)
     simulated = any(user.simulated for user in study.config.user)
+    shown = without_other_automatic(groups)
     return template.render(
         name=study.config.name,
-        groups=[(name, [g for g in groups if g.dataset == name]) for name in study.datasets],
+        groups=[(name, [g for g in shown if g.dataset == name]) for name in study.datasets],
+        automatic=_automatic(study, groups),
+        based=_based(study, shown),
+        based_on=[place for place in _places(study) if study.datasets[place[0]].base],
+        people=[(user.name, asdict(make_person(user.simulated, dict(user.parameters))))
+                for user in study.config.user if user.simulated],
+        forest=FOREST_WORDS,
         users=[user.name for user in study.config.user],
         about=[(name, _about(study, name)) for name in study.datasets],
         uncertainties=list(_plus_minus(study, groups)),
         against=findings(groups),
         simulated=simulated,
+        inputs=study.config.inputs,
         findings=_head(study, groups, simulated),
         left_out=study.left_out,
         pictures=list(_pictures(study, groups)),
@@ -104,7 +114,11 @@ def _about(study: Study, name: str) -> str:
     said += [f"signal-to-noise {value.ratio:.2f} {kind}" for kind, value in dataset.noise.items()]
     said.append(f"sampling error of the fraction {100 * dataset.sampling:.2f} pp")
     base = true_fraction(study, name)
-    return " · ".join([*said, *([] if base is None else [f"true AM fraction {100 * base:.2f} %"])])
+    said += [] if base is None else [f"true AM fraction {100 * base:.2f} %"]
+    better = dataset.base
+    return " · ".join(
+        [*said, *([] if better is None else [f"base truth {100 * better.fraction:.2f} % ({better.words})"])]
+    )
 
 
 def _head(study: Study, groups: Sequence[Group], simulated: bool) -> list[str]:
@@ -120,10 +134,51 @@ def _head(study: Study, groups: Sequence[Group], simulated: bool) -> list[str]:
             said.append(
                 f"Standard deviation of the AM fraction over users, {kind}: {min(stds):.1f} to {max(stds):.1f} pp."
             )
+    said += [sentence for name in study.datasets if (sentence := _nearest(groups, name))]
     verdicts = [finding.holds for finding in findings(groups) if finding.holds is not None]
     if verdicts:
         said.append(f"Of the {len(verdicts)} findings of the paper that can be told, {sum(verdicts)} hold here.")
     return said
+
+
+def _nearest(groups: Sequence[Group], dataset: str) -> str:
+    """Say which method comes nearest to the true fraction, which stays farthest, and how the kinds compare."""
+    mine = [g for g in without_other_automatic(groups) if g.dataset == dataset]
+    known = sorted((g.distance, place) for place, g in enumerate(mine) if g.distance is not None)
+    if len(known) < 2:
+        return ""
+    (nearest, first), (farthest, last) = known[0], known[-1]
+    best, worst = mine[first], mine[last]
+    kinds = {
+        kind: mean_where(groups, lambda g, k=kind: g.dataset == dataset and kind_of(g.method) == k, "distance")  # type: ignore[misc]
+        for kind in ("forest", "watershed", "simple", "automatic")
+    }
+    means = ", ".join(f"{kind} {100 * value:.1f}" for kind, value in kinds.items() if value is not None)
+    return (
+        f"{dataset}: nearest to the true fraction comes {best.method} {best.input} ({100 * nearest:.2f} pp off), "
+        f"farthest from it {worst.method} {worst.input} ({100 * farthest:.2f}); means by kind: {means} pp."
+    )
+
+
+def _places(study: Study) -> list[tuple[str, str]]:
+    """Give every volume with every input: the columns of wide tables."""
+    return [(name, kind) for name in study.datasets for kind in study.config.inputs]
+
+
+def _automatic(study: Study, groups: Sequence[Group]) -> list[tuple[str, list[float | None]]]:
+    """Tabulate the AM fraction by automatic threshold, a column for each volume and input."""
+    places = _places(study)
+    found = {(g.method, g.dataset, g.input): g.mean for g in groups if kind_of(g.method) == "automatic"}
+    names = dict.fromkeys(method for method, _, _ in found)
+    return [(name, [found.get((name, *place)) for place in places]) for name in names]
+
+
+def _based(study: Study, groups: Sequence[Group]) -> list[tuple[str, list[Group | None]]]:
+    """Give the groups of the volumes that have a base truth, by method, a place for each volume and input."""
+    places = [place for place in _places(study) if study.datasets[place[0]].base]
+    found = {(g.method, g.dataset, g.input): g for g in groups if g.base_distance is not None}
+    names = dict.fromkeys(method for method, _, _ in found)
+    return [(name, [found.get((name, *place)) for place in places]) for name in names]
 
 
 def _plus_minus(study: Study, groups: Sequence[Group]) -> Iterator[dict[str, Any]]:
@@ -150,6 +205,7 @@ def _group_record(group: Group) -> dict[str, Any]:
     return {
         "dataset": group.dataset, "method": group.method, "filtered": group.filtered, "fractions": group.fractions,
         "mean": group.mean, "std": group.std, "disagreement": group.disagreement, "distance": group.distance,
+        "base_distance": group.base_distance,
         "pairs": [{"a": a, "b": b, "share": share} for (a, b), share in group.pairs.items()],
     }  # fmt: skip
 
@@ -192,7 +248,8 @@ def _drawn(study: Study, groups: Sequence[Group]) -> Iterator[tuple[str, str, Fi
             "without a seed.",
             draw.histograms(study, groups, name),
         )
-        yield f"{name}: AM fraction", "Each user by method.", draw.fractions(study, groups, name)
+        shown = without_other_automatic(groups)
+        yield f"{name}: AM fraction", "Each user by method.", draw.fractions(study, shown, name)
         yield (
             f"{name}: standard deviation over users",
             "Sample standard deviation (n - 1) of the AM fraction.",
@@ -210,7 +267,25 @@ def _drawn(study: Study, groups: Sequence[Group]) -> Iterator[tuple[str, str, Fi
         )
     for same in dict.fromkeys(d.same_as for d in study.config.dataset if d.same_as):
         names = [d.name for d in study.config.dataset if d.same_as == same]
-        yield f"{same}: scans of one geometry", "Mean over users.", draw.one_geometry(study, groups, names)
+        shown = without_other_automatic(groups)
+        yield f"{same}: scans of one geometry", "Mean over users.", draw.one_geometry(study, shown, names)
+    yield from _against_base(study, groups)
+
+
+def _against_base(study: Study, groups: Sequence[Group]) -> Iterator[tuple[str, str, Figure | None]]:
+    names = [name for name, dataset in study.datasets.items() if dataset.base is not None]
+    if not names:
+        return
+    yield (
+        "Base truth and images",
+        "Middle planes of each image beside the base truth's labels (white: active material), each on its own grid.",
+        draw.base_truth(study, names),
+    )
+    yield (
+        "Distance to the base truth and to the exact truth",
+        "Mean over users of the distance of the AM fraction, by method. Only a simulation has the exact truth.",
+        draw.distances(without_other_automatic(groups), names),
+    )
 
 
 def _percent(value: float | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from ..assess import Uncertainty, combine, sample_std, subtraction
@@ -29,8 +29,10 @@ class Group(NamedTuple):
     #: Share of voxels that differ, by pair of users, and its mean.
     pairs: dict[tuple[str, str], float]
     disagreement: float | None
-    #: Mean distance of the users' fractions to the base truth.
+    #: Mean distance of the users' fractions to the exact truth.
     distance: float | None
+    #: The same to the base truth of a better instrument.
+    base_distance: float | None = None
 
     @property
     def input(self) -> str:
@@ -61,7 +63,7 @@ def fraction_of(cell: Cell) -> float:
 
 
 def true_fraction(study: Study, dataset: str) -> float | None:
-    """Give the base truth: the fraction in the exact labels, where they are known for every voxel."""
+    """Give the fraction in the exact labels, where they are known for every voxel."""
     truth = study.datasets[dataset].truth
     if truth is None or not bool((truth.data > 0).all()):
         return None
@@ -73,7 +75,7 @@ def _group(study: Study, cells: Sequence[Cell]) -> Group:
     fractions = {cell.user: fraction_of(cell) for cell in cells}
     spread = sample_std(list(fractions.values()))
     found = subtraction({cell.user: study.labels(cell) for cell in cells}) if len(cells) > 1 else None
-    base = true_fraction(study, first.dataset)
+    exact, base = true_fraction(study, first.dataset), study.datasets[first.dataset].base
     return Group(
         first.dataset,
         first.method,
@@ -84,8 +86,13 @@ def _group(study: Study, cells: Sequence[Cell]) -> Group:
         None if math.isnan(spread) else spread,
         {} if found is None else found.pairs,
         None if found is None else found.mean,
-        None if base is None else sum(abs(value - base) for value in fractions.values()) / len(fractions),
+        None if exact is None else _distance(fractions.values(), exact),
+        None if base is None else _distance(fractions.values(), base.fraction),
     )
+
+
+def _distance(values: Collection[float], base: float) -> float:
+    return sum(abs(value - base) for value in values) / len(values)
 
 
 def plus_minus(study: Study, groups: Iterable[Group], dataset: str, methods: Sequence[str]) -> Uncertainty | None:
@@ -107,10 +114,17 @@ def kind_of(method: str) -> str:
         return "simple"
     if method in WATERSHED:
         return "watershed"
+    if method == "given":
+        return "given"
     return "forest" if method.startswith("ML") or method == "forest" else "automatic"
 
 
+def without_other_automatic(groups: Iterable[Group]) -> list[Group]:
+    """Leave out the automatic thresholds but Otsu's: seventeen would hide the rest."""
+    return [group for group in groups if group.method == "otsu" or kind_of(group.method) != "automatic"]
+
+
 def mean_where(groups: Iterable[Group], wanted: Callable[[Group], bool], value: str) -> float | None:
-    """Give the mean of `std`, `disagreement` or `distance` over the groups wanted, None where there is none."""
+    """Give the mean of one number of a `Group`, such as `std`, over the groups wanted, None where there is none."""
     held = [getattr(group, value) for group in groups if wanted(group) and getattr(group, value) is not None]
     return sum(held) / len(held) if held else None

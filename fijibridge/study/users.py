@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import LabelsError, ReadError
 from ..forest import read_ilastik
 from ..io import read_volume
-from ..volume import Volume, with_data
+from ..volume import Volume, record, with_data
 from ._labkit import read_labkit
 from ._rois import read_rois
 from .classes import Window
@@ -79,10 +79,22 @@ def find_labels(folder: Path, dataset: str, method: str) -> Path | None:
 
 
 def segment_by_user(bench: Bench, method: str, user: UserConfig, dataset: str) -> Segmentation | None:
-    """Segment as a real user did, by their labels or their grey levels; None where they left neither."""
-    if method == "forest" or method.startswith("MLX"):
+    """Segment as a real user did, by their labels or their grey levels; None where they left neither.
+
+    For the method ``given`` their labels are the segmentation, made with any other program.
+    """
+    if method in ("forest", "given") or method.startswith("MLX"):
         path = None if user.labels is None else find_labels(user.labels, dataset, method)
-        return None if path is None else segment_by_labels(bench, read_labels(path, bench.volume))
+        return None if path is None else _from_file(bench, method, path)
+    return _from_levels(bench, method, user, dataset)
+
+
+def _from_file(bench: Bench, method: str, path: Path) -> Segmentation:
+    labels = read_labels(path, bench.volume)
+    return _whole(labels, path) if method == "given" else segment_by_labels(bench, labels)
+
+
+def _from_levels(bench: Bench, method: str, user: UserConfig, dataset: str) -> Segmentation | None:
     chosen = user.choices.get(dataset, {})
     needed = {"gWS": "gWS", "cWS": "cWS", "ML1": "cWS", "ML2": "ML2", "ML3": "cWS"}.get(method, "S2")
     if needed not in chosen:
@@ -99,6 +111,14 @@ def segment_by_user(bench: Bench, method: str, user: UserConfig, dataset: str) -
     if method in (*get_args(Threshold), "gWS", "cWS"):
         return segment_by_choices(bench, method, choices)
     return None
+
+
+def _whole(labels: Volume, path: Path) -> Segmentation:
+    missing = int(np.count_nonzero((labels.data != 1) & (labels.data != 2)))
+    if missing:
+        raise LabelsError(f"{path} leaves {missing} voxels without label 1 or 2; a whole segmentation labels them all")
+    step = {"operation": "read_labels", "engine": "native", "version": "1", "parameters": {"file": path.name}}
+    return Segmentation(record(labels, step))
 
 
 def _window(levels: Levels) -> Window:

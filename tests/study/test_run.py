@@ -40,10 +40,10 @@ def quick(tmp_path_factory):
 
 
 def test_quick_study_gives_every_segmentation_and_the_report(quick):
-    """Two volumes, raw and filtered, ten methods by three users and Otsu."""
+    """Two volumes, raw and filtered, thirteen methods by three users and Otsu."""
     folder, printed = quick
     results = json.loads((folder / "results.json").read_text())
-    assert len(printed["rows"]) == len(results["rows"]) == 2 * 2 * (10 * 3 + 1)
+    assert len(printed["rows"]) == len(results["rows"]) == 2 * 2 * (13 * 3 + 1)
     assert not printed["left_out"]
     assert all(0.2 < row["fractions"]["1"] < 0.8 and row["dice"] > 0.5 for row in results["rows"])
     assert (folder / "results.csv").read_text().count("\n") == len(results["rows"]) + 1
@@ -173,6 +173,29 @@ def test_ml2_learns_from_each_slices_own_thresholds(tmp_path):
     beyond = study.user[0].model_copy(update={"choices": {"one": {"ML2": [[40.0, 80.0, 130.0]]}}})
     left = run_study(study.model_copy(update={"user": (beyond,)}), tmp_path / "out").left_out
     assert "slice 40" in left[0]
+
+
+def test_finished_segmentation_of_another_program_is_measured_as_it_is(tmp_path):
+    """One voxel in a thousand turned: Dice says so; labels with holes are named, not filled."""
+    sample = make_sample("NMC-1", size=32)
+    write_volume(sample.grey, tmp_path / "stack.tif")
+    write_volume(sample.truth, tmp_path / "truth.tif")
+    (tmp_path / "anna" / "one").mkdir(parents=True)
+    found = np.asarray(sample.truth.data).copy()
+    found.ravel()[::1000] = 3 - found.ravel()[::1000]
+    write_volume(with_data(sample.grey, found), tmp_path / "anna" / "one" / "given.tif")
+    study = check_study(
+        {
+            "dataset": [{"name": "one", "path": "stack.tif", "truth": "truth.tif"}],
+            "user": [{"name": "anna", "labels": "anna"}], "methods": ["given"], "inputs": ["raw"],
+        },
+        base=tmp_path,
+    )  # fmt: skip
+    (cell,) = run_study(study, tmp_path / "out").cells
+    assert cell.numbers["accuracy"] == pytest.approx(1 - 33 / 32**3)
+    found[0, 0, :5] = 0
+    write_volume(with_data(sample.grey, found), tmp_path / "anna" / "one" / "given.tif")
+    assert "5 voxels without label" in run_study(study, tmp_path / "out").left_out[0]
 
 
 def test_one_plus_minus_holds_users_methods_and_the_finite_volume(tmp_path):
