@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ReadError
 from ._stack import Stack, describe
 from ._tiff import read_tiff
+from .spill import new_array
 
 Progress = Callable[[float], None]
 
@@ -32,7 +33,7 @@ def read_slices(files: Sequence[Path], sized: bool, progress: Progress | None) -
     if not files:
         raise ReadError("no slices were named; name at least one file")
     first = _one_slice(files[0])
-    data: NDArray[np.generic] = np.empty((len(files), *first.data.shape[1:]), first.data.dtype)
+    data: NDArray[np.generic] = new_array((len(files), *first.data.shape[1:]), first.data.dtype)
     for z, file in enumerate(files):
         stack = first if z == 0 else _one_slice(file)
         _check_alike(first, stack)

@@ -20,6 +20,7 @@ from ._ifd import walk
 from ._ome import from_ome, ome_description
 from ._stack import Stack, describe
 from ._vendor import acquisition, calibrated, read_vendor
+from .spill import new_array
 
 Progress = Callable[[float], None]
 
@@ -197,7 +198,7 @@ def _contiguous(
 
 
 def _decoded(series: tifffile.TiffPageSeries, progress: Progress | None) -> NDArray[np.generic]:
-    data: NDArray[np.generic] = np.empty((len(series.pages), *series.keyframe.shape), series.dtype.newbyteorder("="))
+    data: NDArray[np.generic] = new_array((len(series.pages), *series.keyframe.shape), series.dtype.newbyteorder("="))
     for index, page in enumerate(series.pages):
         if page is not None:  # _check_size has refused files with missing pages
             data[index] = page.asarray()

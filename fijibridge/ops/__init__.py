@@ -10,6 +10,7 @@ from ._even_out import even_out
 from ._fill_pores import fill_pores
 from ._register import register
 from ._resample import resample
+from ._running import telling
 from ._shear import shear
 from ._smooth import smooth
 from ._threshold import AutoMethod, Method, automatic_threshold, threshold
@@ -33,6 +34,7 @@ __all__ = [
     "resample",
     "shear",
     "smooth",
+    "telling",
     "threshold",
     "watershed",
     "write_shifts",

@@ -12,6 +12,7 @@ from annotated_types import Gt
 from numpy.typing import NDArray
 
 from ..errors import EngineFailedError, EngineMissingError, ParameterError, VolumeError
+from ..io.spill import new_array
 from ..operation import Engine, operation
 from ..volume import Volume, check_same_grid, check_volume, record, with_data
 from . import _fiji as imagej
@@ -22,6 +23,7 @@ from ._align_path import Pairs, Solution, slow_part, solve
 from ._align_shifts import Shifts, read_shifts, write_shifts
 from ._align_template import check_region, solve_template
 from ._align_warp import warp_slice
+from ._running import told
 
 __all__ = ["Shifts", "align", "apply_shifts", "estimate_shifts", "read_shifts", "write_shifts"]
 
@@ -146,7 +148,7 @@ def apply_shifts(
         )
     nearest = interpolation == "nearest" or volume.dtype.kind == "b"
     matrices = shifts.matrices if isinstance(shifts, Shifts) else None
-    moved = np.empty(volume.shape, volume.dtype)
+    moved = new_array(volume.shape, volume.dtype)
     for z, (y, x) in enumerate(moves):
         image, move = np.asarray(volume.data[z]), (float(y), float(x))
         if matrices is None:
@@ -221,9 +223,10 @@ def _native(volume: Volume, *, model: Model, trend: Trend, region: Region | None
             mask: Volume | None, max_shift: float | None,
             slow_slices: float, interpolation: Literal["sinc", "nearest"]) -> Volume:  # fmt: skip
     shifts = estimate_shifts(
-        volume, model=model, trend=trend, region=region, mask=mask, max_shift=max_shift, slow_slices=slow_slices
-    )
-    return apply_shifts(volume, shifts, interpolation=interpolation)
+        volume, model=model, trend=trend, region=region, mask=mask, max_shift=max_shift, slow_slices=slow_slices,
+        progress=told(0.0, 0.7),
+    )  # fmt: skip
+    return apply_shifts(volume, shifts, interpolation=interpolation, progress=told(0.7, 1.0))
 
 
 @align.engine("fiji", version=imagej.imagej_version)

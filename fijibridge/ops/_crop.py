@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
+from ..io.spill import copied
 from ..operation import Engine, operation
-from ..volume import Volume, history, make_volume, origin, voxel_size
+from ..volume import Volume, history, make_volume, origin, voxel_size, with_data
 from . import _fiji as imagej
 
 Box: TypeAlias = tuple[int, int, int, int, int, int]
@@ -65,7 +66,8 @@ def _in_imagej(volume: Volume, *, box: Box | None, empty: float) -> Volume:
 def cut(volume: Volume, box: Box) -> Volume:
     """Give the box as a volume of its own that keeps its place in space."""
     z0, z1, y0, y1, x0, x1 = box
-    return volume[z0:z1, y0:y1, x0:x1].copy(deep=True)
+    part = volume[z0:z1, y0:y1, x0:x1]
+    return with_data(part, copied(part.data))
 
 
 def valid_box(volume: Volume, empty: float) -> Box:

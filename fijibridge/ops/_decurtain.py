@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from ..errors import ParameterError, VolumeError
+from ..io.spill import copied, new_array
 from ..operation import Engine, operation
 from ..volume import Volume, check_volume, with_data
 from . import _fiji as imagej
 from ._decurtain_fit import Image, fit_streaks, spread_strips
 from ._decurtain_plan import Plan, make_plan, shear
 from ._decurtain_wavelet import check_wavelet, wavelet_fft
+from ._running import told
 
 __all__ = ["Plan", "decurtain", "find_curtains"]
 
@@ -116,7 +118,7 @@ def _native(volume: Volume, *, method: Method, strength: float | None, angle_deg
     plan = find_curtains(volume, angle_deg=angle_deg, kind=kind)
     gate = plan.gate if strength is None else _rescale(plan, strength)
     if not gate.any():
-        return with_data(volume, np.array(volume.data))
+        return with_data(volume, copied(volume.data))
     return _each_slice(volume, lambda image: _streaks(image, plan, gate))
 
 
@@ -156,7 +158,7 @@ def _wavelet_streaks(image: Image, angle: float, wavelet: str, level: int, sigma
 
 def _each_slice(volume: Volume, find: Callable[[Image], Image]) -> Volume:
     """Take what `find` finds out of every slice, in the dtype of the volume."""
-    result = np.empty(volume.shape, volume.dtype)
+    result, tell = new_array(volume.shape, volume.dtype), told()
     for z in range(volume.shape[0]):
         image = _read(volume, z)
         clean = image - find(image)
@@ -164,6 +166,7 @@ def _each_slice(volume: Volume, find: Callable[[Image], Image]) -> Volume:
             limits = np.iinfo(volume.dtype)
             clean = np.clip(np.rint(clean), limits.min, limits.max)
         result[z] = clean
+        tell((z + 1) / volume.shape[0])
     return with_data(volume, result)
 
 

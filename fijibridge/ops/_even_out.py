@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..errors import ParameterError, VolumeError
+from ..io.spill import new_array
 from ..operation import Engine, operation
 from ..volume import Volume, check_volume, with_data
 from . import _fiji as imagej
+from ._running import told
 
 Image = NDArray[np.float32]
 Reference = Literal["stack", "first", "middle"]
@@ -83,16 +85,17 @@ def _check(volume: Volume, *, between_slices: bool, gradient_share: float, refer
 def _native(volume: Volume, *, between_slices: bool, gradient_share: float, reference: Reference) -> Volume:
     count = volume.shape[0]
     if between_slices:
-        quantiles = np.array([np.quantile(_read(volume, z)[::2, ::2], _QUANTILES) for z in range(count)])
+        quantiles = _quantiles(volume)
         lines = _lines(quantiles, reference)
     else:
         lines = [_Line(1.0, 0.0)] * count
-    result = np.empty(volume.shape, volume.dtype)
+    result, tell = new_array(volume.shape, volume.dtype), told(0.4 if between_slices else 0.0, 1.0)
     for z, line in enumerate(lines):
         image = _read(volume, z) * np.float32(line.scale) + np.float32(line.offset)
         if gradient_share > 0:
             image = image / _light(image, gradient_share)
         result[z] = _in_dtype(image, volume.dtype)
+        tell((z + 1) / count)
     return with_data(volume, result)
 
 
@@ -101,6 +104,15 @@ def _in_imagej(volume: Volume, *, between_slices: bool, gradient_share: float, r
     if gradient_share > 0:
         raise ParameterError("even_out in ImageJ has no gradient_share; use engine='native'")
     return with_data(volume, np.asarray(imagej.run("even_out.ijm", volume, reference=reference).image.data))
+
+
+def _quantiles(volume: Volume) -> NDArray[np.float64]:
+    count, tell = volume.shape[0], told(0.0, 0.4)
+    found = []
+    for z in range(count):
+        found.append(np.quantile(_read(volume, z)[::2, ::2], _QUANTILES))
+        tell((z + 1) / count)
+    return np.array(found)
 
 
 def _lines(quantiles: NDArray[np.float64], reference: Reference) -> list[_Line]:

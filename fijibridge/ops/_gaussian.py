@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..io.spill import new_array
+from ._running import told
+
 Plane = NDArray[np.floating[Any]]
 
 
@@ -22,12 +25,13 @@ def gaussian(data: NDArray[Any], sigma: float, radius: int) -> NDArray[Any]:
     exact = np.float32 if data.dtype.itemsize <= 2 or data.dtype == np.float32 else np.float64
     taps = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
     taps = (taps / (taps[0] + 2 * taps[1:].sum())).astype(exact)
-    out: NDArray[Any] = np.empty_like(data, order="C", subok=False)
+    out, tell = new_array(data.shape, data.dtype), told()
     window = _Window(data, radius, exact)
     smooth_plane = _in_plane(data.shape[1], data.shape[2], taps)
     for z in range(data.shape[0]):
         _store(smooth_plane(window.at), out[z])
         window.advance()
+        tell((z + 1) / data.shape[0])
     return out
 
 

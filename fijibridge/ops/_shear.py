@@ -9,10 +9,12 @@ from annotated_types import Gt, Le
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
+from ..io.spill import copied, new_array
 from ..operation import Engine, operation
 from ..volume import Volume, history, make_volume, origin, voxel_size
 from . import _fiji as imagej
 from ._align_apply import move_slice
+from ._running import told
 
 Angle: TypeAlias = float | Literal["auto"]
 
@@ -72,7 +74,7 @@ def _check(volume: Volume, *, angle_deg: Angle, stretch: bool, shift: bool, near
 @shear.engine("native")
 def _native(volume: Volume, *, angle_deg: Angle, stretch: bool, shift: bool, nearest: bool) -> Volume:
     angle = view_angle(volume, angle_deg, stretch=stretch)
-    data = _shifted(volume, angle, nearest) if shift else np.array(volume.data)
+    data = _shifted(volume, angle, nearest) if shift else copied(volume.data)
     return _sized(volume, data, angle if stretch else 90.0)
 
 
@@ -140,11 +142,12 @@ def _travel(volume: Volume, angle_deg: float, slices: int) -> float:
 def _shifted(volume: Volume, angle_deg: float, nearest: bool) -> NDArray[Any]:
     count, rows, columns = volume.shape
     extra = _extra(volume, angle_deg)
-    result = np.zeros((count, rows + extra, columns), volume.dtype)
+    result, tell = new_array((count, rows + extra, columns), volume.dtype), told()
     whole = nearest or volume.dtype.kind == "b"
     for z in range(count):
         canvas = np.zeros((rows + extra, columns), volume.dtype)
         canvas[:rows] = np.asarray(volume.data[z])
         result[z] = move_slice(canvas, (_travel(volume, angle_deg, z), 0.0), nearest=whole, empty=0.0)
         result[z, : int(_travel(volume, angle_deg, z))] = 0
+        tell((z + 1) / count)
     return result

@@ -16,6 +16,8 @@ from typing import TypeAlias
 
 from ..errors import FijibridgeError, VolumeError
 from ..io import make_folder
+from ..io.spill import spilling
+from ..ops import telling
 from ..volume import Volume
 from ._keys import code_key, text_key, volume_key
 from ._recipe import Recipe, RecipeStep
@@ -106,8 +108,13 @@ def run_recipe(recipe: Recipe, folder: str | Path, *, start: int | None = None, 
     tell = progress or (lambda _text, _share: None)
     folder = Path(folder)
     tell("read the input", 0.0)
-    before = recipe.open()
-    _check_dtype(before)
+    with spilling(folder):
+        before = recipe.open()
+        _check_dtype(before)
+        return _run_on(recipe, before, folder, start, tell)
+
+
+def _run_on(recipe: Recipe, before: Volume, folder: Path, start: int | None, tell: Report) -> Run:
     make_folder(folder)
     store = Store(folder)
     store.sweep()
@@ -152,7 +159,8 @@ def _do(entry: Planned, volume: Volume, store: Store, tell: Callable[[float], No
     tell(0.0)
     began = time.perf_counter()
     try:
-        made = entry.step.run(volume)
+        with telling(lambda share: tell((1 - _WRITING) * share)):
+            made = entry.step.run(volume)
     except FijibridgeError as error:
         # The error keeps its kind, its detail and its exit code; only its sentence gains the place.
         error.args = (f"step {entry.number}: {error}", *error.args[1:])

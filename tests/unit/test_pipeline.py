@@ -21,6 +21,7 @@ from fijibridge import operation as table_module
 from fijibridge import pipeline
 from fijibridge.errors import EngineMissingError, FijibridgeError, ParameterError, RecipeError, VolumeError
 from fijibridge.operation import Engine, operation, operations
+from fijibridge.phantom.fibsem import Defects, make_fibsem
 from fijibridge.pipeline import _keys, _run, find_step, load_recipe, plan, replay, run_recipe
 from fijibridge.volume import Volume, history, record, voxel_size, with_data
 
@@ -428,3 +429,17 @@ def test_two_runs_at_once_in_one_folder_do_no_harm(large, tmp_path, processes):
     assert [process.exitcode for process in pair] == [0, 0]
     assert _outputs(both) == _outputs(tmp_path / "calm")
     assert not [path for path in both.iterdir() if path.name.startswith(".")]
+
+
+def test_long_steps_tell_how_far_they_are(tmp_path):
+    """A step of an hour that only shows its name looks as if it hung."""
+    volume = make_fibsem((12, 64, 64), diameter_um=1.2, defects=Defects(outliers=0, missing=0)).volume
+    fb.write_volume(volume, tmp_path / "stack.tif")
+    steps = "".join(f'[[step]]\noperation = "{name}"\n' for name in ("align", "decurtain", "even_out", "smooth"))
+    (tmp_path / "recipe.toml").write_text('input = "stack.tif"\n' + steps, encoding="utf-8")
+    told: list[tuple[str, float]] = []
+    run_recipe(load_recipe(tmp_path / "recipe.toml"), tmp_path / "out", progress=lambda *said: told.append(said))
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    for number, name in enumerate(("align", "decurtain", "even_out", "smooth"), 1):
+        assert len({share for text, share in told if text.startswith(f"{number}/4 {name}")}) > 12
