@@ -198,6 +198,17 @@ def test_finished_segmentation_of_another_program_is_measured_as_it_is(tmp_path)
     assert "5 voxels without label" in run_study(study, tmp_path / "out").left_out[0]
 
 
+def test_specks_go_only_where_asked_and_the_step_is_recorded(tmp_path):
+    """S2 on raw data is full of specks: with the option their surface is gone, and the settings say why."""
+    small = {"dataset": TINY["dataset"], "inputs": ["raw"], "methods": ["otsu"]}
+    (kept,) = run_study(check_study(small), tmp_path).cells
+    (cleaned,) = run_study(check_study(small | {"smallest_piece": 30}), tmp_path).cells
+    assert cleaned.numbers["specific_surface"] < 0.9 * kept.numbers["specific_surface"]
+    assert cleaned.numbers["settings"][-1]["operation"] == "remove_specks"
+    assert cleaned.numbers["settings"][-1]["parameters"] == {"smallest": 30}
+    assert all(step["operation"] != "remove_specks" for step in kept.numbers["settings"])
+
+
 def test_one_plus_minus_holds_users_methods_and_the_finite_volume(tmp_path):
     """It is never smaller than any of its parts, and the truth of the phantom lies inside."""
     result = run_study(check_study(TINY), tmp_path)
