@@ -29,6 +29,8 @@ from ._viewer import Viewer
 
 #: Seconds that answers under way are given at the end.
 _GRACE_S = 2
+#: Seconds that files stay in the inbox.
+_INBOX_S = 7 * 86400.0
 
 
 def serve(
@@ -64,6 +66,7 @@ def serve(
             return False
         state.remove_address()
         listening = _listen(port)
+        _sweep(state)
         places = Places(folders, own=(state.inbox, state.jobs))
         queue = JobQueue(state, places, settings.workers)
         service = Service(state, places, queue, Sessions(state), Viewer(state), settings.imagej, os.getpid())
@@ -76,6 +79,14 @@ def serve(
             service.viewer.close()
             queue.close()
     return True
+
+
+def _sweep(state: StateFolder) -> None:
+    """Remove what clients handed over long ago: volumes, leases, labels."""
+    for file in state.inbox.iterdir():
+        with contextlib.suppress(OSError):
+            if time.time() - file.lstat().st_mtime > _INBOX_S:
+                file.unlink()
 
 
 def _listen(port: int) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -55,6 +56,9 @@ def test_a_killed_service_loses_no_job_silently(tmp_path, data):
         service.running(first)
         waiting = [service.submit("smooth") for _ in range(3)]
         workers = service.ask("GET", "/api/status")[1]["workers"]
+        for name, age_s in (("old.tif", 8 * 86400), ("new.tif", 60)):
+            (service.state.inbox / name).touch()
+            os.utime(service.state.inbox / name, (time.time() - age_s,) * 2)
         service.kill()
         until(lambda: not any(psutil.pid_exists(pid) for pid in workers), 20)
         service.start()
@@ -62,6 +66,7 @@ def test_a_killed_service_loses_no_job_silently(tmp_path, data):
         assert (job["state"], job["error"]) == ("failed", "the service was stopped while this job ran; start it again")
         assert (service.state.jobs / first / "progress.txt").read_text(encoding="utf-8").startswith("failed ")
         assert [service.ended(number)["state"] for number in waiting] == ["done"] * 3
+        assert [path.name for path in service.state.inbox.iterdir()] == ["new.tif"]
 
 
 def test_a_stopped_service_ends_its_workers_and_marks_what_they_were_at(tmp_path, data):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,9 +80,16 @@ def test_a_session_outlives_its_worker(service, data):
     assert service.ask("POST", f"/api/sessions/{session['id']}/preview", asked)[0] == 404
 
 
-def test_macros_start_the_service_and_ask_in_plain_lines(tmp_path, data):
+@pytest.fixture
+def state(tmp_path):
+    """The folder of a service that a macro may start; it is stopped in the end."""
+    folder = tmp_path / "Zustand ü"
+    yield folder
+    macro_call(folder, "stop")
+
+
+def test_macros_start_the_service_and_ask_in_plain_lines(state, data):
     """Two macros at once start one service; names with blanks and other letters go through; it ends when told."""
-    state = tmp_path / "Zustand ü"
     folder = {"FIJIBRIDGE_FOLDERS": str(data)}
     named = data / "Probe Nr. 1 #2 ä.tif"
     named.write_bytes((data / "grey.tif").read_bytes())
@@ -127,17 +135,22 @@ def test_python_runs_operations_over_the_service(service, data):
     assert client.jobs()[0].id == job.id
 
 
+def serve(state: Path, *words: str) -> str:
+    """Run `fijibridge serve` until it ends; give what it printed."""
+    command = [sys.executable, "-c", "from fijibridge.cli import main; main()", "serve", "--no-browser", *words]
+    environment = {**os.environ, "FIJIBRIDGE_STATE": str(state)}
+    done = subprocess.run(command, capture_output=True, env=environment, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_second_start_says_where_the_first_one_is(service):
+    """One service for each user: whoever starts another wants the page."""
+    assert serve(service.state.root).split()[-1] == service.address.page
+
+
 def test_serve_prints_the_page_and_ends_when_nobody_asks(tmp_path):
-    """One service for each user: a second start says where the first one is; idle, it goes by itself."""
-    command = [sys.executable, "-c", "from fijibridge.cli import main; main()", "serve", "--no-browser"]
-    environment = {**os.environ, "FIJIBRIDGE_STATE": str(tmp_path / "state")}
-    with subprocess.Popen(
-        [*command, "--idle", "0.1", "--folder", str(tmp_path)], stdout=subprocess.PIPE, env=environment, text=True
-    ) as first:
-        page = first.stdout.readline().split()[-1]
-        assert page.startswith("http://127.0.0.1:")
-        assert "/#token=" in page
-        second = subprocess.run(command, capture_output=True, env=environment, text=True, check=False, timeout=60)
-        assert second.stdout.split()[-1] == page
-        assert first.wait(60) == 0
+    """Idle, it goes by itself and leaves no address behind."""
+    printed = serve(tmp_path / "state", "--idle", "0.02", "--folder", str(tmp_path))
+    assert re.search(r"http://127\.0\.0\.1:[0-9]+/#token=[\w-]{43}$", printed.strip())
     assert not (tmp_path / "state" / "service.json").exists()
