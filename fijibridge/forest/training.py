@@ -163,6 +163,11 @@ class Trainer:
             provenance,
         )
 
+    @property
+    def kept(self) -> int:
+        """How many voxels' features are kept."""
+        return self._known.size
+
     def table(self, painted: Painted, *, progress: Progress = None) -> Floats:
         """Give (voxel, column) features of labelled voxels, computing only those not seen before."""
         new = np.setdiff1d(painted.voxels, self._known, assume_unique=True)

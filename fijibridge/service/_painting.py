@@ -41,10 +41,15 @@ def _session() -> Session:
 
 
 def open_session(order: Mapping[str, Any]) -> dict[str, Any]:
-    """Open the volume that will be painted on."""
-    volume = read_volume(order["volume"], spacing=order.get("spacing"), units=order.get("units"), mmap=True)
-    OPEN["session"] = Session(volume)
-    return {"shape": list(volume.shape)}
+    """Open the volume that will be painted on; a session that is open keeps what it knows."""
+    if not OPEN:
+        OPEN["session"] = Session(_read(order))
+    session = OPEN["session"]
+    return {"shape": list(session.volume.shape), "kept_voxels": session.trainer.kept}
+
+
+def _read(order: Mapping[str, Any]) -> Volume:
+    return read_volume(order["volume"], spacing=order.get("spacing"), units=order.get("units"), mmap=True)
 
 
 def preview(order: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import shutil
 import threading
 import time
@@ -18,10 +19,13 @@ from ._places import Places
 from ._state import StateFolder, replace_text
 from ._workers import Worker
 
+_log = logging.getLogger(__name__)
 #: Seconds after which the client that touches a lease has gone.
 LEASE_S = 6.0
 #: Seconds between two looks at leases and progress.
 _BEAT_S = 0.25
+#: Seconds that workers are given to end, and seconds between two tries to write where that fails.
+_CLOSE_S, _PAUSE_S = 5.0, 1.0
 #: A job whose progress is guessed from earlier runs is not called nearly done for ever: it stops here.
 _GUESS_MOST = 0.95
 
@@ -87,10 +91,11 @@ class JobQueue:
             for running in self._running.values():
                 running.cancelled = "closing"
             self._changed.notify_all()
-        for worker in self._workers:
-            worker.kill()
-        for thread in self._threads:
-            thread.join(5)
+        end = time.monotonic() + _CLOSE_S
+        while any(thread.is_alive() for thread in self._threads) and time.monotonic() < end:
+            for worker in self._workers:
+                worker.kill()
+            time.sleep(0.05)
         self.store.close()
 
     def add(self, job: Job) -> Job:
@@ -119,11 +124,12 @@ class JobQueue:
             job, running = self.store.get(number), self._running.get(number)
             if running is not None:
                 running.cancelled = why or "cancelled"
-                running.worker.kill()
+                # More than once: the job may not have reached its worker yet.
+                while self._running.get(number) is running:
+                    running.worker.kill()
+                    self._changed.wait(_BEAT_S)
             elif job.state == "queued":
                 job = self._end(job, "cancelled", error=why or None)
-        if running is not None:
-            self._wait_for(number)
         return self.store.get(number)
 
     def folder(self, job: Job) -> Path:
@@ -138,13 +144,16 @@ class JobQueue:
         """Give the process numbers of the workers."""
         return [pid for worker in self._workers if (pid := worker.pid()) is not None]
 
-    def _wait_for(self, number: str) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: number not in self._running, timeout=5)
-
     def _work(self, worker: Worker) -> None:
-        while (running := self._take(worker)) is not None:
-            self._run(running)
+        while not self._closing:
+            try:
+                running = self._take(worker)
+                if running is not None:
+                    self._run(running)
+            except ServiceError as error:
+                # The list of jobs cannot be written: a full disk, mostly, on which room may be made.
+                _log.error("%s", error)
+                time.sleep(_PAUSE_S)
 
     def _take(self, worker: Worker) -> _Running | None:
         """Wait for the next job and mark it as running; None when the service ends."""
@@ -176,9 +185,11 @@ class JobQueue:
                 state, error = "cancelled", None if running.cancelled == "cancelled" else running.cancelled
             if state != "done":
                 _clear_parts(job, self.folder(job))
-            self._end(running.now(), state, error=error, result=result if state == "done" else None)
-            del self._running[job.id]
-            self._changed.notify_all()
+            try:
+                self._end(running.now(), state, error=error, result=result if state == "done" else None)
+            finally:
+                del self._running[job.id]
+                self._changed.notify_all()
 
     def _order(self, job: Job) -> dict[str, Any]:
         folder = self.folder(job)
@@ -207,7 +218,7 @@ class JobQueue:
     def _write(self, job: Job) -> None:
         """Leave the state where an ImageJ macro can read it without asking anybody."""
         folder = self.folder(job)
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # the list holds the truth; the files are for those who poll
             replace_text(folder / "progress.json", json.dumps(job.as_dict()))
             replace_text(folder / "progress.txt", f"{job.state} {job.progress:.4f} {job.error or job.message}".rstrip())
 
@@ -221,9 +232,16 @@ class JobQueue:
                 if job != written.get(number) and number in self._running:
                     self._write_running(number)
             written = now
-            for job in [*now.values(), *self.store.in_state("queued")]:
-                if job.lease and _lapsed(job):
-                    self.cancel(job.id, "the program that asked for the job has gone")
+            try:
+                self._end_lapsed([*now.values(), *self.store.in_state("queued")])
+            except ServiceError as error:
+                _log.error("%s", error)
+                time.sleep(_PAUSE_S)
+
+    def _end_lapsed(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            if job.lease and _lapsed(job):
+                self.cancel(job.id, "the program that asked for the job has gone")
 
     def _write_running(self, number: str) -> None:
         with self._changed:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 from service_process import running
@@ -25,7 +28,12 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory, data):
-    """One service for all tests of a file."""
-    with running(tmp_path_factory.mktemp("state"), data) as found:
-        yield found
+def service(data):
+    """One service for all tests of a file, in a folder that it finds open to everybody."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        state = Path(folder) / "state"
+        state.mkdir()
+        state.chmod(0o777)
+        with running(state, data) as found:
+            yield found

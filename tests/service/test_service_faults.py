@@ -17,21 +17,17 @@ def slow(service) -> str:
     return service.submit("train", "large.tif", inputs={"labels": labels_for_large(service)}, trees=1000)
 
 
-def test_two_hundred_jobs_at_once_are_all_done_in_their_order(tmp_path, data):
+def test_two_hundred_jobs_at_once_are_all_done_in_their_order(service):
     """None is lost, they begin in the order in which they came, and only as many run at once as the settings say."""
-    with running(tmp_path, data, FIJIBRIDGE_WORKERS="2") as service:
-        with ThreadPoolExecutor(20) as pool:
-            asked = list(
-                pool.map(lambda number: service.submit("crop", box=[0, 4, 0, 8, 0, 8 + number % 9]), range(200))
-            )
-        for number in asked:
-            assert service.ended(number, 120)["state"] == "done"
-        jobs = service.ask("GET", "/api/jobs")[1][::-1]
-        assert sorted(job["id"] for job in jobs) == sorted(asked)
-        starts = [job["started"] for job in jobs]
-        assert starts == sorted(starts)
-        assert max(sum(a["started"] < b["ended"] and b["started"] <= a["started"] for b in jobs) for a in jobs) <= 2
-        assert len(service.ask("GET", "/api/status")[1]["workers"]) <= 2
+    with ThreadPoolExecutor(20) as pool:
+        asked = list(pool.map(lambda number: service.submit("crop", box=[0, 4, 0, 8, 0, 8 + number % 9]), range(200)))
+    until(lambda: service.ask("GET", "/api/status")[1]["jobs"]["done"] == 200, 120)
+    jobs = service.ask("GET", "/api/jobs")[1][::-1]
+    assert sorted(job["id"] for job in jobs) == sorted(asked)
+    starts = [job["started"] for job in jobs]
+    assert starts == sorted(starts)
+    assert max(sum(a["started"] < b["ended"] and b["started"] <= a["started"] for b in jobs) for a in jobs) <= 2
+    assert len(service.ask("GET", "/api/status")[1]["workers"]) <= 2
 
 
 def test_a_killed_worker_costs_its_job_alone(service):
@@ -69,13 +65,12 @@ def test_a_killed_service_loses_no_job_silently(tmp_path, data):
         assert [path.name for path in service.state.inbox.iterdir()] == ["new.tif"]
 
 
-def test_a_stopped_service_ends_its_workers_and_marks_what_they_were_at(tmp_path, data):
+def test_a_stopped_service_ends_its_workers_and_marks_what_they_were_at(service):
     """An orderly end leaves no process, and no job that runs for ever on the list."""
-    with running(tmp_path, data) as service:
-        number = slow(service)
-        service.running(number)
-        family = psutil.Process(service.process.pid).children(recursive=True)
-        service.ask("POST", "/api/stop")
-        assert service.process.wait(30) == 0
-        assert not psutil.wait_procs(family, timeout=10)[1]
-        assert (service.state.jobs / number / "progress.txt").read_text(encoding="utf-8").startswith("failed ")
+    number = slow(service)
+    service.running(number)
+    family = psutil.Process(service.process.pid).children(recursive=True)
+    service.ask("POST", "/api/stop")
+    assert service.process.wait(30) == 0
+    assert not psutil.wait_procs(family, timeout=10)[1]
+    assert (service.state.jobs / number / "progress.txt").read_text(encoding="utf-8").startswith("failed ")

@@ -54,12 +54,13 @@ def test_a_session_previews_what_its_model_then_predicts(service, data):
     """What the painter sees on the slice is what the saved forest gives there, where it trains on the same voxels."""
     status, session = service.ask("POST", "/api/sessions", {"volume": str(data / "grey.tif")})
     assert (status, session["shape"]) == (201, [12, 64, 72])
-    again = service.ask("POST", "/api/sessions", {"volume": str(data / "grey.tif")})[1]
-    assert again["id"] == session["id"]
     asked = {"labels": str(data / "labels.tif"), "trees": 10}
     path = f"/api/sessions/{session['id']}"
     status, seen = service.ask("POST", f"{path}/preview", {**asked, "slice": 5, "most": 20_000})
     assert status == 200, seen
+    again = service.ask("POST", "/api/sessions", {"volume": str(data / "grey.tif")})[1]
+    assert again["id"] == session["id"]
+    assert again["kept_voxels"] > session["kept_voxels"] == 0
     model = data / "painted.fbforest"
     assert service.ask("POST", f"{path}/model", {**asked, "output": str(model)})[0] == 200
     wanted = fb.load_forest(model).predict(fb.read_volume(data / "grey.tif"), z=5)

@@ -7,12 +7,10 @@ import re
 import socket
 import stat
 import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from service_process import running
 
 SMOOTH = {"operation": "smooth"}
 
@@ -205,30 +203,19 @@ def test_ten_thousand_wrong_tokens_change_nothing(service):
     assert len(service.state.log.read_text(encoding="utf-8").splitlines()) < 40
 
 
-def test_the_token_is_readable_by_its_user_alone(data):
-    """Another user of the machine can reach the port, but not read what it asks for."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        state = Path(folder) / "state"
-        state.mkdir(mode=0o777)
-        with running(state, data) as service:
-            written = state / "service.json"
-            assert stat.S_IMODE(written.stat().st_mode) == 0o600
-            assert stat.S_IMODE(state.stat().st_mode) == 0o700
-            assert service.address.token in written.read_text(encoding="utf-8")
-            if os.geteuid() == 0:
-                tried = subprocess.run(
-                    ["cat", written],
-                    user=65534,
-                    group=65534,
-                    extra_groups=[],
-                    capture_output=True,
-                    check=False,
-                    cwd="/",
-                )
-                assert tried.returncode != 0
-                assert not tried.stdout
-        assert not written.exists()
+def test_the_token_is_readable_by_its_user_alone(service):
+    """Another user of the machine can reach the port, but not read what it asks for, even in a folder open to all."""
+    written = service.state.root / "service.json"
+    assert stat.S_IMODE(service.state.root.parent.stat().st_mode) == 0o755
+    assert stat.S_IMODE(service.state.root.stat().st_mode) == 0o700
+    assert stat.S_IMODE(written.stat().st_mode) == 0o600
+    assert service.address.token in written.read_text(encoding="utf-8")
+    if os.geteuid() == 0:
+        tried = subprocess.run(
+            ["cat", written], user=65534, group=65534, extra_groups=[], capture_output=True, check=False, cwd="/"
+        )
+        assert tried.returncode != 0
+        assert not tried.stdout
 
 
 def test_it_listens_on_this_machine_alone(service):
