@@ -5,13 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
-
-import xarray as xr
 
 from .. import ops as _ops  # noqa: F401  importing it fills the table of operations
 from ..errors import EngineMissingError, ParameterError, RecipeError
@@ -186,22 +183,13 @@ def _step(entry: Mapping[str, Any], number: int, folder: Path) -> RecipeStep:
             f"step {number}: {name} has no engine {engine!r}; use engine = {' or '.join(map(repr, found.engines))}"
         )
     files = {
-        key: str((folder / given[key]).resolve()) for key in _volume_keys(found) if isinstance(given.get(key), str)
+        key: str((folder / given[key]).resolve()) for key in found.volume_parameters if isinstance(given.get(key), str)
     }
     given |= {key: read_volume(file, mmap=True) for key, file in files.items()}
     try:
         return RecipeStep(found, engine, found.validate(given), files)
     except ParameterError as error:
         raise ParameterError(f"step {number}: {error}") from error
-
-
-def _volume_keys(found: Operation[Any]) -> list[str]:
-    """Give the names of the parameters that are volumes."""
-    return [
-        name
-        for name, info in found.parameters.model_fields.items()
-        if xr.DataArray in (info.annotation, *typing.get_args(info.annotation))
-    ]
 
 
 def _recall(value: Any, known: Mapping[str, Volume], number: int, name: str) -> Any:
