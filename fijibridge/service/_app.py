@@ -103,9 +103,9 @@ def submit(request: Request, asked: JobRequest) -> dict[str, Any]:
 
 @api.get("/jobs")
 def jobs(request: Request) -> list[dict[str, Any]]:
-    """List the jobs, newest first."""
+    """List the last 1000 jobs, newest first; their tables come one by one."""
     service = service_of(request)
-    return [shown(service, job) for job in service.queue.newest()]
+    return [_short(shown(service, job)) for job in service.queue.newest()]
 
 
 @api.get("/jobs/{number}")
@@ -165,7 +165,7 @@ def preview(request: Request, number: str, asked: PreviewRequest) -> dict[str, A
         "labels": str(service.places.to_read(asked.labels)),
         "slice": asked.slice,
         "output": str(service.places.to_write(output)),
-        "forest": asked.forest(),
+        "forest": {**asked.forest(), "most": asked.most},
     }
     return service.sessions.preview(number, order)
 
@@ -199,6 +199,12 @@ def stop(request: Request) -> dict[str, bool]:
 def shown(service: Service, job: Job) -> dict[str, Any]:
     """Give a job as clients see it, with the file that a macro may poll."""
     return {**job.as_dict(), "progress_file": str(Path(service.queue.folder(job)) / "progress.txt")}
+
+
+def _short(job: dict[str, Any]) -> dict[str, Any]:
+    """Leave the table out of a list of jobs: a study's has hundreds of rows."""
+    result = job["result"]
+    return job if result is None else {**job, "result": {key: result[key] for key in result if key != "table"}}
 
 
 def _our_error(_request: Request, error: Exception) -> JSONResponse:
