@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import mimetypes
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from .. import __version__
 from ..errors import FijibridgeError, ServiceError
+from ._folders import folders
 from ._jobs import Job
 from ._requests import JobRequest, ModelRequest, PreviewRequest, SessionRequest
 from ._results import results
@@ -43,8 +45,10 @@ def make_app(service: Service) -> FastAPI:
     app.state.service = service
     app.include_router(api)
     app.include_router(results)
-    if _PAGE.is_dir():
-        app.mount("/", StaticFiles(directory=_PAGE, html=True))
+    app.include_router(folders)
+    # Windows may have another type for it in its registry, and browsers then refuse modules.
+    mimetypes.add_type("text/javascript", ".js")
+    app.mount("/", StaticFiles(directory=_PAGE, html=True))
     app.add_exception_handler(FijibridgeError, _our_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(HTTPException, _http_error)

@@ -16,6 +16,7 @@ from ..io import WRITABLE
 from ..operation import Operation, jsonable
 from ..ops import operations
 from ..volume import make_volume
+from ._descriptions import described
 
 
 class _Parameters(BaseModel):
@@ -80,7 +81,7 @@ class Entry(NamedTuple):
             "summary": self.summary,
             "engines": list(self.engines),
             "inputs": {"required": list(self.needs), "optional": list(self.takes)},
-            "parameters": self.parameters.model_json_schema(),
+            "parameters": described(self.parameters.model_json_schema(), self.operation),
         }
 
 

@@ -52,6 +52,26 @@ class Places:
             raise ServiceError(f"cannot write {path}: its folder is not there; make it first", status=404)
         return real
 
+    def may_use(self, path: Path) -> bool:
+        """Tell whether a file or folder lies where the service may go; what a folder holds is not looked at."""
+        try:
+            self._allowed(str(path))
+        except ServiceError:
+            return False
+        return True
+
+    def to_list(self, path: str) -> Path:
+        """Give the real path of a folder whose entries are to be listed, each of them still to be asked for.
+
+        Raises
+        ------
+        ServiceError : it is no folder, or lies where the service may not go.
+        """
+        real = self._allowed(path)
+        if not real.is_dir():
+            raise ServiceError(f"{path[:200]} is no folder; give one to look into", status=404)
+        return real
+
     def _allowed(self, path: str) -> Path:
         """Follow all links first, so that neither `..` nor a link leads out."""
         given = Path(path)

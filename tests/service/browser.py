@@ -80,12 +80,12 @@ class Browser:
         return done["result"].get("value")
 
     def wait(self, expression, seconds=60.0):
-        """Wait until an expression is true, and give it."""
+        """Wait until an expression is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            found = self.js(expression)
+            found = self.js(f"Boolean({expression})")
             if found:
-                return found
+                return
             time.sleep(0.05)
         raise AssertionError(
             f"never true: {expression}; the page: {self.js('document.body.innerText')[:2000]}; {self.said}"
