@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from math import isfinite
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from ..errors import EngineFailedError, EngineMissingError, ParameterError
 from ..operation import Engine, operation
 from ..volume import Volume, with_data
 from ._fiji import imagej_version, mask, run
-from ._flood import flood, gradient_levels
+from ._flood import flood as fill
+from ._flood import gradient_levels
 
-_DARK, _BRIGHT = np.uint8(1), np.uint8(2)
+Flood = Literal["auto", "stack", "slices"]
+_BRIGHT = np.uint8(2)
 
 
 @operation(halo=None)
-def watershed(volume: Volume, *, low: float, high: float, engine: Engine = "native") -> Volume:
+def watershed(volume: Volume, *, low: float, high: float, flood: Flood = "auto", engine: Engine = "native") -> Volume:
     """Part bright from dark by flooding the gradient from seeds on either side of a window of grey levels.
 
     Voxels darker than `low` and brighter than `high` are seeds; the window between them is left to the watershed, whose
@@ -28,6 +32,8 @@ def watershed(volume: Volume, *, low: float, high: float, engine: Engine = "nati
     volume : (z, y, x) grey volume, any real dtype.
     low : voxels below it are dark seeds, in grey levels; less than `high`.
     high : voxels above it are bright seeds, in grey levels.
+    flood : ``"stack"`` in 3-D, ``"slices"`` each z slice by itself, ``"auto"`` what the engine always can: the stack
+        natively, slices in ImageJ.
 
     Returns
     -------
@@ -35,20 +41,24 @@ def watershed(volume: Volume, *, low: float, high: float, engine: Engine = "nati
 
     Raises
     ------
-    ParameterError : `low` is not below `high`, or no voxel lies below `low` or above `high`.
+    ParameterError : `low` is not below `high`, or no voxel (with slices: no voxel of the stack) lies below `low` or
+        above `high`.
+    EngineMissingError : ``flood="stack"`` in an ImageJ without MorphoLibJ.
 
-    Engines: native - 3-D, Sobel gradient, ordered queues; fiji - macros/watershed.ijm with plain ImageJ's *Find Edges*
-    and *Find Maxima…* (segmented particles).
-    Differences: ImageJ floods each slice by itself, in 127 steps of a 2-D gradient; seeds of one slice do not reach the
-    next, and a slice without any seed is parted at the middle of the window. Seed pixels next to a seed of the other
-    kind are left to the flooding, since touching seeds would be one maximum there. The watershed lines are given to the
-    side they touch, and where they touch both to the nearer grey level.
-    Source: Meyer 1994, Signal Processing 38, 113; ImageJ 1.54p, ij.plugin.filter.MaximumFinder.
+    Engines: native - Sobel gradient, ordered queues; fiji - macros/watershed.ijm: slices by plain ImageJ's *Find Edges*
+    and *Find Maxima…* (segmented particles), the stack by MorphoLibJ's *Marker-controlled Watershed*.
+    Differences: by slices, ImageJ floods in 127 steps of the gradient. Seed pixels next to a seed of the other kind are
+    left to its flooding, since touching seeds would be one maximum there. The watershed lines are given to the side
+    they touch, and where they touch both to the nearer grey level. In the stack, gradient and neighbours are the same,
+    and MorphoLibJ queues voxels in another order. On both engines a slice without any seed, flooded by itself, is
+    parted at the middle of the window, and one with seeds of one kind is all of that kind.
+    Source: Meyer 1994, Signal Processing 38, 113; ImageJ 1.54p, ij.plugin.filter.MaximumFinder; MorphoLibJ,
+    inra.ijpb.watershed.MarkerControlledWatershedTransform3D.
     """
 
 
 @watershed.check
-def _check(volume: Volume, *, low: float, high: float) -> None:
+def _check(volume: Volume, *, low: float, high: float, flood: Flood) -> None:
     if not (isfinite(low) and isfinite(high) and low < high):
         raise ParameterError(f"the window needs low < high, got low={low:.6g} and high={high:.6g}; swap or widen them")
     grey = np.asarray(volume.data)
@@ -63,13 +73,31 @@ def _check(volume: Volume, *, low: float, high: float) -> None:
 
 
 @watershed.engine("native")
-def _native(volume: Volume, *, low: float, high: float) -> Volume:
+def _native(volume: Volume, *, low: float, high: float, flood: Flood) -> Volume:
     grey = np.asarray(volume.data)
-    seeds = (grey < low).astype(np.uint8)
-    seeds[grey > high] = _BRIGHT
-    return with_data(volume, flood(gradient_levels(grey), seeds) == _BRIGHT)
+    if flood != "slices":
+        return with_data(volume, _flooded(grey, low, high))
+    return with_data(volume, np.concatenate([_flooded(grey[z : z + 1], low, high) for z in range(grey.shape[0])]))
 
 
 @watershed.engine("fiji", version=imagej_version)
-def _fiji(volume: Volume, *, low: float, high: float) -> Volume:
-    return mask(volume, run("watershed.ijm", volume, low=low, high=high).image)
+def _fiji(volume: Volume, *, low: float, high: float, flood: Flood) -> Volume:
+    try:
+        made = run("watershed.ijm", volume, low=low, high=high, flood="stack" if flood == "stack" else "slices")
+    except EngineFailedError as error:
+        if "no MorphoLibJ" not in str(error):
+            raise
+        raise EngineMissingError(
+            "watershed with flood='stack' in ImageJ needs the plugin MorphoLibJ, which this ImageJ has not; "
+            "use a Fiji with its update site IJPB-plugins, flood='slices', or engine='native'"
+        ) from error
+    return mask(volume, made.image)
+
+
+def _flooded(grey: NDArray[np.generic], low: float, high: float) -> NDArray[np.bool_]:
+    """Flood from the seeds; without any, part at the middle of the window."""
+    seeds = (grey < low).astype(np.uint8)
+    seeds[grey > high] = _BRIGHT
+    if not seeds.any():
+        return grey >= (low + high) / 2
+    return np.asarray(fill(gradient_levels(grey), seeds) == _BRIGHT)

@@ -79,7 +79,7 @@ def test_input_stays_and_result_lies_on_its_grid_with_its_history(engine):
     assert same_grid(found, volume)
     (step,) = history(found)
     assert (step["operation"], step["engine"]) == ("watershed", engine)
-    assert step["parameters"] == {"low": 90.0, "high": 150.0}
+    assert step["parameters"] == {"low": 90.0, "high": 150.0, "flood": "auto"}
 
 
 @pytest.mark.parametrize(

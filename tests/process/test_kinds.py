@@ -114,6 +114,17 @@ def test_one_command_takes_its_options_as_keywords(fiji):
     assert image.data[4, 4, 5] == pytest.approx(image.data[5, 4, 4], rel=1e-4)
 
 
+def test_a_kernel_of_several_lines_is_an_option_too(fiji):
+    """Headless ImageJ took a kernel of its own instead, and worked on the first slice only, saying nothing."""
+    points = np.zeros((3, 5, 5), np.float32)
+    points[:, 2, 2] = 1
+    text = "1 2 3\n4 5 6\n7 8 9\n"
+    done = fiji.run("Convolve...", make_volume(points), text1=text, stack=True).image
+    # ImageJ lays the kernel on as it stands, so that a point gives it upside down.
+    for plane in done.data:
+        np.testing.assert_array_equal(plane[1:4, 1:4], [[9, 8, 7], [6, 5, 4], [3, 2, 1]])
+
+
 def test_file_names_with_blanks_are_options_too(fiji, tmp_path):
     """Quoting is the door's work, not the user's."""
     target = tmp_path / "with blanks" / "and (more)"

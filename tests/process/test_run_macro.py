@@ -77,6 +77,13 @@ def test_an_error_inside_a_macro_carries_the_line_and_the_words(fiji):
     assert "before" in caught.value.log
 
 
+def test_of_several_errors_the_first_is_told(fiji):
+    """In a block ImageJ goes on after an error and then misses the block's end, which says nothing to anybody."""
+    with pytest.raises(EngineFailedError, match="No Such Command") as caught:
+        fiji.run_macro('if (true) {\n  run("No Such Command");\n  x = 3;\n}')
+    assert caught.value.line == 2
+
+
 def test_a_command_that_returns_as_if_all_were_well_still_raises(fiji):
     """Headless, "Calibration Bar..." throws; ImageJ puts the stack trace into its log, and the macro goes on."""
     text = 'newImage("a", "8-bit ramp", 64, 64, 1);\nrun("Calibration Bar...", "location=[Upper Right]");\nprint("on");'

@@ -18,9 +18,9 @@ def run_macro(text: str, argument: str) -> str | None:
     except jpype.JException as error:
         _sort_out(text, interpreter, error)
         return None
-    message = interpreter.getErrorMessage()
+    message = _message(interpreter)
     if message is not None:
-        raise _faults.failure(None, str(message), _line(interpreter))
+        raise _faults.failure(None, message, _line(interpreter))
     if returned is not None and str(returned) == "[aborted]":
         raise _faults.failure(None, "the macro was aborted", _line(interpreter))
     return None if returned is None else str(returned)
@@ -45,12 +45,18 @@ def _seeded(interpreter: Any) -> Any:
 def _sort_out(text: str, interpreter: Any, error: Any) -> None:
     """Sort out an exception from a macro: a bare exit is none; anything else is a failure."""
     line = _line(interpreter)
-    message = interpreter.getErrorMessage()
+    message = _message(interpreter)
     lines = text.splitlines()
     stopped_at = lines[line - 1] if 0 < line <= len(lines) else ""
     if message is None and _faults.clean_exit(stopped_at, _output.read(2)):
         return
-    raise _faults.failure(error, str(message or ""), line) from None
+    raise _faults.failure(error, message or "", line) from None
+
+
+def _message(interpreter: Any) -> str | None:
+    """Give the interpreter's error; in a block it goes on to the next one, so the first that it told is the cause."""
+    message = interpreter.getErrorMessage()
+    return None if message is None else _faults.first_told(_output.read(2)) or str(message)
 
 
 def _line(interpreter: Any) -> int:

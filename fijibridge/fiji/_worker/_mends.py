@@ -142,6 +142,39 @@ MENDS = (
         "(Ljava/lang/String;Ljava/lang/String;)V",
         "addChoice($1, ij.WindowManager.getImageTitles(), $2);",
     ),
+    # The text of an area was not looked for among the options, so that "Convolve..." took its own kernel for any other.
+    Mend(
+        DIALOG,
+        "addTextAreas",
+        "(Ljava/lang/String;Ljava/lang/String;II)V",
+        """{ textArea1 = given("text1", $1); textArea2 = given("text2", $2); }""",
+    ),
+    # It writes into the message under its fields; without one it failed, unseen, and did one slice only.
+    Mend(
+        "ij.plugin.filter.Convolver",
+        "dialogItemChanged",
+        "(Lij/gui/GenericDialog;Ljava/awt/AWTEvent;)Z",
+        """if (messageLabel == null) messageLabel = new ij.gui.MultiLineLabel("");""",
+        "before",
+    ),
+    # What a command throws while it reads its options is swallowed by ImageJ, which goes on with half of them.
+    Mend(
+        DIALOG,
+        "showDialog",
+        "()V",
+        """{
+        if (ij.Macro.getOptions() == null) throw new RuntimeException("Cannot run dialog headlessly");
+        resetCounters();
+        if (listener == null) return;
+        try {
+            listener.dialogItemChanged((ij.gui.GenericDialog) (Object) this, null);
+        } catch (RuntimeException failure) {
+            ij.IJ.error("The options could not be read: " + failure);
+            throw failure;
+        }
+        resetCounters();
+        }""",
+    ),
     Mend(DIALOG, "getNextImage", "()Lij/ImagePlus;", "return ij.WindowManager.getImage(getNextChoice());"),
     # A number that is none was an exception which many commands swallow, returning as if all were well.
     Mend(
