@@ -25,7 +25,7 @@ def crop(volume: Volume, *, box: Box | None = None, empty: float = 0.0, engine: 
     volume : (z, y, x) volume of any dtype.
     box : (z0, z1, y0, y1, x0, x1) in voxels, ends not included; None = rows and columns at the rim that hold nothing
         but `empty` in any slice are cut off, as few as possible (slices that are empty throughout count for nothing).
-    empty : value that aligning leaves where there is nothing.
+    empty : value that aligning leaves where there is nothing; crop straight after it, since later steps change it.
 
     Returns
     -------

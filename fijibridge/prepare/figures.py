@@ -35,6 +35,18 @@ def histograms_by_slice(before: Volume, after: Volume) -> Figure:
     return figure
 
 
+def turns(turned: Sequence[tuple[str, NDArray[np.float64]]]) -> Figure:
+    """Show by how many degrees each slice was turned."""
+    figure = Figure(figsize=(9.5, 2.6 * len(turned)), layout="constrained")
+    for axis, (name, angles) in zip(figure.subplots(len(turned), 1, squeeze=False)[:, 0], turned, strict=True):
+        axis.plot(angles, color=_AFTER, lw=1.2)
+        axis.set_title(f"{name}: turn of each slice", fontsize=9)
+        axis.set(xlabel="slice", ylabel="degrees")
+        axis.axhline(0, color="#b8bfc9", lw=0.6, zorder=0)
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
 def shifts(moved: Sequence[tuple[str, NDArray[np.float64]]]) -> Figure:
     """Show by how many voxels each slice was moved, and the step from each slice to the next."""
     figure = Figure(figsize=(9.5, 2.9 * len(moved)), layout="constrained")

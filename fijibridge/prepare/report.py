@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .._report.page import Picture, describe_steps, embed, load_template
+from ..ops import Shifts
 from ..pipeline import Finished, Run
 from ..volume import Step, describe_grid, history
 from . import figures
@@ -26,6 +27,7 @@ _PLANES = (
 _SHIFTS = (
     "By how many voxels each slice was moved (left), and how much of that is new from one slice to the next (right)."
 )
+_TURNS = "By how many degrees each slice was turned, counter-clockwise, before it was moved."
 _GREYS = (
     "Each row is one slice's histogram. Even light gives straight columns; brightness jumps and charging bend and "
     "break them."
@@ -55,6 +57,8 @@ class _Moved(NamedTuple):
     shifts: NDArray[np.float64]
     #: Share of the voxels that were left empty.
     emptied: float
+    #: Degrees by which each slice was turned, where turns were measured.
+    angles: NDArray[np.float64] | None
 
 
 def render_report(run: Run, *, name: str, command: str, versions: Mapping[str, str]) -> str:
@@ -94,6 +98,9 @@ def _drawn(run: Run, spectra: tuple[Spectrum, Spectrum] | None, moved: list[_Mov
     drawn = [("Before and after", _PLANES, figures.orthoslices(run.before, run.after))]
     if moved:
         drawn.append(("Shifts", _SHIFTS, figures.shifts([(step.name, step.shifts) for step in moved])))
+    turned = [(step.name, step.angles) for step in moved if step.angles is not None]
+    if turned:
+        drawn.append(("Turns", _TURNS, figures.turns(turned)))
     if not _is_mask(run) and min(run.before.shape[0], run.after.shape[0]) > 1:
         drawn.append(("Grey levels by slice", _GREYS, figures.histograms_by_slice(run.before, run.after)))
     if spectra:
@@ -150,9 +157,15 @@ def _moved(run: Run) -> list[_Moved]:
     for step, made in zip(done, run.steps, strict=False):
         table = shifts_in(step)
         if table is not None:
-            found.append(_Moved(f"Step {made.number} ({made.step.operation.name})", table, emptied(table, shape)))
+            name = f"Step {made.number} ({made.step.operation.name})"
+            found.append(_Moved(name, table, emptied(table, shape), _angles(step)))
         shape = made.output.shape if made.output else shape
     return found
+
+
+def _angles(step: Step) -> NDArray[np.float64] | None:
+    shifts = Shifts.from_step(step)
+    return None if shifts is None or shifts.matrices is None else shifts.angles_deg
 
 
 def _line(run: Run, step: Finished) -> Line:

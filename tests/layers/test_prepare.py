@@ -93,6 +93,15 @@ def test_a_report_leaves_out_what_was_not_made(run, folder):
     assert re.findall(r"<h2>(.*?)</h2>", page) == ["Steps", "Before and after", "Exact settings", "Repeat it"]
 
 
+def test_a_report_of_turned_slices_shows_the_turns(run, folder):
+    """Turns that grow slowly are the sign of a true twist taken for drift."""
+    (folder / "recipe.toml").write_text(
+        'input = "stack.tif"\n[[step]]\noperation = "align"\nmodel = "rigid"\n', encoding="utf-8"
+    )
+    assert run("prepare", "recipe.toml", "-o", "out")[0] == 0
+    assert "<h2>Turns</h2>" in (folder / "out" / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_transforms_it_leaves_move_another_stack_as_the_step_did(run, folder):
     """What one detector showed of the drift is applied to what the other one took."""
     run("prepare", "recipe.toml", "-o", "out")
@@ -166,7 +175,8 @@ def test_the_guide_lists_every_operation_and_default():
 
 
 def test_the_guides_recipe_is_one(tmp_path, made):
-    """The first thing that a reader copies must load."""
+    """The first thing that a reader copies must load; the X-ray volume that one names is there."""
+    fb.write_volume(made.volume, tmp_path / "xray.tif")
     guide = (ROOT / "docs" / "guide" / "prepare.md").read_text(encoding="utf-8")
     for number, text in enumerate(re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)):
         path = tmp_path / f"{number}.toml"
