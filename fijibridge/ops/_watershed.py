@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +94,7 @@ def _fiji(volume: Volume, *, low: float, high: float, flood: Flood) -> Volume:
     return mask(volume, made.image)
 
 
-def _flooded(grey: NDArray[np.generic], low: float, high: float) -> NDArray[np.bool_]:
+def _flooded(grey: NDArray[Any], low: float, high: float) -> NDArray[np.bool_]:
     """Flood from the seeds; without any, part at the middle of the window."""
     seeds = (grey < low).astype(np.uint8)
     seeds[grey > high] = _BRIGHT
