@@ -48,8 +48,10 @@ if (model != "translation") {
         exit("StackReg removes all that it finds: choose the trend \"remove\".");
     if (model == "rigid") run("StackReg", "transformation=[Rigid Body]");
     else run("StackReg", "transformation=Affine");
-    return "";
 }
+// A return inside of a block that ran is an error in ImageJ.
+if (model != "translation")
+    return "";
 
 setBatchMode(true);
 source = getImageID();

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from fijibridge.errors import EngineFailedError
 from fijibridge.fiji import Fiji
-from fijibridge.ops import watershed
+from fijibridge.ops import align, watershed
 from fijibridge.phantom import make_electrode
 from fijibridge.volume import make_volume, voxel_size
 
@@ -133,3 +133,17 @@ def test_morpholibj_and_the_native_watershed_agree_on_a_stack(having, monkeypatc
     assert imagej.dtype == bool
     assert (native.data != imagej.data).mean() < 0.07
     assert (imagej.data == (electrode.truth.data == 1)).mean() > 0.92
+
+
+def test_align_takes_turns_out_by_stackreg(having, monkeypatch):
+    """Native and ImageJ alike: slices that were turned by known angles lie on each other again."""
+    fiji = having("StackReg")
+    monkeypatch.setattr("fijibridge.fiji._door._default", fiji)
+    rng = np.random.default_rng(1)
+    plane = ndimage.gaussian_filter(rng.normal(size=(220, 220)), 3)
+    plane = 128 + 40 * plane / plane.std()
+    turned = [ndimage.rotate(plane, angle, reshape=False, mode="nearest") for angle in (0, 1.5, -1, 0.5)]
+    volume = make_volume(np.clip(np.array(turned)[:, 20:-20, 20:-20], 0, 255).astype(np.uint8))
+    assert _left_over(volume.data) > 10
+    for engine in ("native", "fiji"):
+        assert _left_over(align(volume, model="rigid", trend="remove", engine=engine).data) < 4, engine
