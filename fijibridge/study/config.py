@@ -113,9 +113,10 @@ def check_study(document: Mapping[str, Any], *, base: Path = Path()) -> StudyCon
 
 
 def quick_study(*, seed: int = 0) -> StudyConfig:
-    """Give the study of two small phantoms, with every method of the paper, that ends in three minutes."""
+    """Give the study of two small phantoms that ends in three minutes; of MLX it runs 10 and 25 %."""
+    methods = tuple(name for name in (*PAPER_METHODS, "otsu") if name not in ("MLX35", "MLX50", "MLX65"))
     sets = tuple(DatasetConfig(name=name, phantom=name, size=96) for name in ("NMC-1", "NMC-2"))
-    return StudyConfig(name="quick study", seed=seed, dataset=sets)
+    return StudyConfig(name="quick study", seed=seed, methods=methods, dataset=sets)
 
 
 def paper_study(*, seed: int = 0) -> StudyConfig:
