@@ -21,7 +21,7 @@ class OperationWidget(Container[Any]):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         self._viewer = viewer
-        self._image = create_widget(annotation=Image, label="Image")
+        self._image: Any = create_widget(annotation=Image, label="Image")
         self._name = ComboBox(choices=sorted(operations()), label="Operation")
         self._engine = ComboBox(choices=("native",), label="Engine")
         self._summary = Label(value="")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from fijibridge.service._guard import BODY_MOST
+
 SMOOTH = {"operation": "smooth"}
 
 
@@ -144,13 +146,15 @@ def test_the_page_gives_no_other_file(service, path):
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(service):
     """Whether it says its size, lies about it or comes in pieces without end."""
-    large = b"x" * 2_000_000
-    assert service.ask("POST", "/api/jobs", large)[0] == 413
+    # Not a byte more than what makes it too large: a service that closes on unread bytes resets the line.
+    large = b"x" * (BODY_MOST + 1)
+    said = head(service, "POST", "/api/jobs", more=[f"Content-Length: {len(large)}"])
+    assert b" 413 " in raw(service, said).split(b"\r\n")[0]
     said = head(service, "POST", "/api/jobs", more=["Content-Length: 99999999999999999999"])
     assert b" 4" in raw(service, said).split(b"\r\n")[0]
-    pieces = (b"%x\r\n%s\r\n" % (len(large), large), b"0\r\n\r\n")
+    chunk = b"%x\r\n%s" % (2 * len(large), large)
     chunked = head(service, "POST", "/api/jobs", more=["Transfer-Encoding: chunked"])
-    assert b" 413 " in raw(service, chunked, pieces[0]).split(b"\r\n")[0]
+    assert b" 413 " in raw(service, chunked, chunk).split(b"\r\n")[0]
     assert service.ask("GET", "/api/status")[0] == 200
 
 
