@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 from browser import CHROMIUM, browsing
+from service_process import until
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to look at the page with")
 HOSTILE = "<img src=x onerror=alert(1)>.tif"
@@ -67,6 +68,17 @@ def test_a_finished_job_shows_its_slices_and_steps_through_them_by_keys(service,
     page.wait("""[...document.querySelectorAll('.viewer canvas.result')].every(c => c.width > 1 && c.height > 1)""")
     assert "500" in page.js("document.querySelector('.viewer').innerText")
     assert page.js("document.querySelectorAll('.viewer canvas.input').length") == 3
+
+
+def test_a_job_from_the_list_shows_its_table(service, page):
+    """A forest's features by importance; the list itself leaves tables out."""
+    job = service.submit("train", inputs={"labels": str(service.data / "labels.tif")})
+    until(lambda: service.job(job)["state"] == "done", 60)
+    page.js("location.hash = 'new'")
+    page.wait(f"document.querySelector('#jobs').innerHTML.includes('{job}')")
+    page.js(f"location.hash = 'job={job}'")
+    page.wait("document.querySelectorAll('main table tbody tr').length > 10")
+    assert "importance" in page.js("document.querySelector('main table thead').innerText").lower()
 
 
 def test_a_failed_job_says_why_in_one_sentence(service, page):

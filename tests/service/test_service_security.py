@@ -9,6 +9,7 @@ import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -233,3 +234,21 @@ def test_it_listens_on_this_machine_alone(service):
         pytest.skip("this system does not list its sockets under /proc")
     bound = re.findall(rf"([0-9A-F]+):{service.address.port:04X} [0-9A-F]+:0000 0A", table)
     assert bound == ["0100007F"]
+
+
+def test_folders_show_what_may_be_used_and_nothing_else(service, tmp_path):
+    """The page's file chooser: no hidden files, no link that leads out, no folder outside."""
+    (tmp_path / "secret.tif").touch()
+    inner = service.data / "inner"
+    inner.mkdir(exist_ok=True)
+    (inner / "seen.tif").touch()
+    (inner / ".hidden.tif").touch()
+    (inner / "out.tif").symlink_to(tmp_path / "secret.tif")
+    (inner / "out").symlink_to(tmp_path, target_is_directory=True)
+    status, listed = service.ask("GET", f"/api/folders?path={quote(str(inner))}")
+    assert status == 200
+    assert [entry["name"] for entry in listed["entries"]] == ["seen.tif"]
+    assert listed["parent"] == str(service.data)
+    for outside in (tmp_path, inner / "out", inner / ".." / "..", "/etc", inner / "seen.tif"):
+        assert service.ask("GET", f"/api/folders?path={quote(str(outside))}")[0] in (400, 403, 404), outside
+    assert service.ask("GET", f"/api/folders?path={quote(str(service.data))}")[1]["parent"] is None

@@ -50,7 +50,10 @@ export function showJob(main, id, known) {
         if (isOver(job)) left.append(await section("Histogram", async () => drawHistogram(await get(`/api/jobs/${id}/histogram`, gone.signal), found)));
       }
     }
-    if (job.result?.table?.length) left.append(await section("Table", async () => drawTable(await get(`/api/jobs/${id}/table`), "Table of the job")));
+    // The list of jobs leaves tables out, and this job may come from it.
+    const whole = isOver(job) ? await attempt(() => get(`/api/jobs/${id}`, gone.signal)) : job;
+    if (gone.signal.aborted) return;
+    if (whole.result?.table?.length) left.append(await section("Table", async () => drawTable(await get(`/api/jobs/${id}/table`), "Table of the job")));
     left.append(details(job));
   }
 
