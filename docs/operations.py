@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-from fijibridge.operation import Operation
+from fijibridge.operation import Operation, parameters_told
 from fijibridge.ops import operations
 
 GUIDE = Path(__file__).parent / "guide" / "prepare.md"
@@ -26,26 +25,16 @@ def _section(operation: Operation[Any]) -> str:
     text = inspect.cleandoc(operation.__doc__ or "")
     engines = ", ".join(operation.engines)
     lines = [f"### {operation.name}", "", f"{_first_sentence(text)} Engines: {engines}.", ""]
-    told = _parameters(text)
+    told = parameters_told(text)
     lines += ["| parameter | default | what |", "|---|---|---|"]
     for name, info in operation.parameters.model_fields.items():
         default = "must be given" if info.is_required() else _toml(info.default)
-        lines.append(f"| `{name}` | {default} | {told.get(name, '')} |")
+        lines.append(f"| `{name}` | {default} | {_markdown(told.get(name, ''))} |")
     return "\n".join([*lines, ""])
 
 
 def _first_sentence(text: str) -> str:
     return _markdown(text.split("\n\n", maxsplit=1)[0])
-
-
-def _parameters(text: str) -> dict[str, str]:
-    """Read what the docstring says of each parameter; one entry may be of several names."""
-    found = re.search(r"Parameters\n-+\n(.*?)\n\n", text, re.DOTALL)
-    told: dict[str, str] = {}
-    for entry in re.split(r"\n(?! )", found[1] if found else ""):
-        names, _, words = entry.partition(" : ")
-        told |= dict.fromkeys(names.split(", "), _markdown(words))
-    return told
 
 
 def _markdown(text: str) -> str:

@@ -17,6 +17,7 @@ import functools
 import hashlib
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Concatenate, Generic, Literal, NamedTuple, ParamSpec, TypeAlias, get_args, get_type_hints
 
@@ -176,6 +177,16 @@ _TABLE: dict[str, Operation[Any]] = {}
 def operations() -> dict[str, Operation[Any]]:
     """Give the table of all operations by name (complete once `fijibridge.ops` is imported)."""
     return dict(_TABLE)
+
+
+def parameters_told(docstring: str) -> dict[str, str]:
+    """Read a docstring's section *Parameters*; one entry may be of several names, and goes on in indented lines."""
+    found = re.search(r"^Parameters\n-+\n(.*?)(?:\n\n|\Z)", inspect.cleandoc(docstring), re.DOTALL | re.MULTILINE)
+    told: dict[str, str] = {}
+    for entry in re.split(r"\n(?! )", found[1] if found else ""):
+        names, _, words = entry.partition(" : ")
+        told |= dict.fromkeys(names.split(", "), words)
+    return told
 
 
 def jsonable(value: Any) -> Any:

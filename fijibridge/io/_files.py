@@ -24,7 +24,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     if path.is_dir():
         raise WriteError(f"cannot write {path}: it is a folder; give the name of a file")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
+    with _told_as_ours(path):
         with _gone_unless_renamed(part), part.open("xb+") as handle:
             yield handle
             handle.flush()
@@ -32,10 +32,6 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
             handle.close()  # Windows renames no open file
             part.replace(path)
         _sync_folder(path.parent)
-    except FileNotFoundError as error:
-        raise WriteError(f"cannot write {path}: the folder {path.parent} is not there; make it first") from error
-    except OSError as error:
-        raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager
@@ -49,24 +45,32 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     old = part.with_suffix(".old")
     try:
-        part.mkdir()
-        yield part
-        for file in part.rglob("*"):
-            _sync(file)
-        if path.exists():
-            # A folder that holds something cannot be replaced in one step: for an instant neither is there.
-            path.rename(old)
-        part.rename(path)
-        _sync_folder(path.parent)
-    except FileNotFoundError as error:
-        raise WriteError(f"cannot write {path}: the folder {path.parent} is not there; make it first") from error
-    except OSError as error:
-        raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
+        with _told_as_ours(path):
+            part.mkdir()
+            yield part
+            for file in part.rglob("*"):
+                _sync(file)
+            if path.exists():
+                # A folder that holds something cannot be replaced in one step: for an instant neither is there.
+                path.rename(old)
+            part.rename(path)
+            _sync_folder(path.parent)
     finally:
         if old.exists() and not path.exists():
             old.rename(path)
         for leftover in (part, old):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _told_as_ours(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file that cannot be written into one sentence."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise WriteError(f"cannot write {path}: the folder {path.parent} is not there; make it first") from error
+    except OSError as error:
+        raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager

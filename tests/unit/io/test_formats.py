@@ -21,33 +21,9 @@ from strategies import volumes
 
 from fijibridge.errors import FijibridgeError, ReadError, WriteError
 from fijibridge.io import convert_volume, read_volume, write_volume
-from fijibridge.volume import Volume, history, make_volume, origin, same_grid, voxel_size
+from fijibridge.volume import Volume, make_volume, origin, voxel_size
 
-STEPS = ({"operation": "crop", "parameters": {"note": 'grey < 5 & "µ"'}},)
 SMALL = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
-
-
-@pytest.mark.parametrize("name", ["v.nrrd", "v.h5"])
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(volume=volumes())
-def test_every_volume_comes_back_from_nrrd_and_hdf5(tmp_path: Path, name: str, volume: Volume) -> None:
-    """Voxels and dtype exactly, and the grid with its origin."""
-    write_volume(volume, tmp_path / name)
-    back = read_volume(tmp_path / name)
-    assert back.dtype == volume.dtype
-    np.testing.assert_array_equal(back.data, volume.data)
-    assert same_grid(back, volume)
-    np.testing.assert_allclose(voxel_size(back)[:3], voxel_size(volume)[:3], rtol=1e-9)
-
-
-@pytest.mark.parametrize("name", ["v.nrrd", "v.h5"])
-def test_origin_and_history_go_into_nrrd_and_hdf5(tmp_path: Path, name: str) -> None:
-    """What was done to a volume must not be lost by converting it."""
-    volume = make_volume(SMALL, spacing=(0.25, 0.397, 0.4), units="um", origin=(1, -2, 0.8), history=STEPS)
-    write_volume(volume, tmp_path / name)
-    back = read_volume(tmp_path / name)
-    assert history(back) == STEPS
-    np.testing.assert_allclose(origin(back), (1, -2, 0.8), rtol=1e-12)
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
