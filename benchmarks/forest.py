@@ -164,7 +164,8 @@ def sizes(edges: list[int], repeats: int) -> Iterator[Row]:
                 grey[z] = np.tile(case.grey[z % 128], (-(-edge // 128),) * 2)[:edge, :edge]
             grey.flush()
             del grey
-            found = _in_process(folder, edge, repeats if edge < 512 else 1)
+            # A tenth of a second is not enough to go by: small volumes are done more often.
+            found = _in_process(folder, edge, 10 if edge <= 128 else repeats if edge < 512 else 1)
             for value, metric, unit in zip(
                 found, ("cost", "peak memory", "peak over start"), ("ns/voxel", "MB", "MB"), strict=True
             ):
