@@ -2,9 +2,11 @@
 
     python benchmarks/study.py -o out/study --into docs/results.md     # runs what is missing, then writes
     python benchmarks/study.py -o out/study                            # prints the section
-    python benchmarks/study.py --cost GRA-1                            # time and memory of one data set, raw
+    python benchmarks/study.py --quick                                 # the quick study, a minute or two
+    python benchmarks/study.py --forests                               # why the study's forests are what they are
 
-A run that was stopped goes on; `--no-run` takes the results that are there.
+A run that was stopped goes on; `--no-run` takes the results that are there. What the run cost stands in
+``out/study/cost.json``; the page says so where one run made all of it. `--json FILE` writes the numbers as rows.
 """
 
 from __future__ import annotations
@@ -17,14 +19,18 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from fijibridge.phantom.library import make_sample
+from fijibridge.study.matrix import LEAF, MOST, TREES, Bench, paint_iteratively
+from fijibridge.study.people import PEOPLE
+
 BEGIN, END = "<!-- study -->", "<!-- end of study -->"
-PAPER = ("S1", "S2", "S3", "gWS", "cWS", "ML1", "ML2", "ML3", "MLX10", "MLX25", "MLX35", "MLX50", "MLX65")
 #: How the report sums methods up.
 KINDS = {
     "simple": ("S1", "S2", "S3"),
@@ -35,31 +41,86 @@ KINDS = {
 }
 
 
-def study(*arguments: str) -> None:
-    """Run the command line."""
-    subprocess.run([sys.executable, "-c", "from fijibridge.cli import main; main()", "study", *arguments], check=True)
+#: Forests beside the study's own: trees, voxels of a leaf, voxels of a class.
+FORESTS = ((TREES, LEAF, MOST), (60, 1, MOST), (60, 1, 20_000), (60, LEAF, MOST), (TREES, 1, MOST))
 
 
-def cost(dataset: str) -> str:
-    """Run the paper's methods for three users on one raw data set and say what it took."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "study.toml"
-        methods = json.dumps(PAPER)
-        file.write_text(f'inputs = ["raw"]\nmethods = {methods}\n[[dataset]]\nname = "a"\nphantom = "{dataset}"\n')
-        start = time.perf_counter()
-        study(str(file), "-o", folder)
-        wall = time.perf_counter() - start
+def study(out: Path, *arguments: str) -> None:
+    """Run the command line, and write down beside its results what that cost."""
+    found = len(list(out.glob("cells/*.json")))
+    start = time.perf_counter()
+    main_of_program = "from fijibridge.cli import main; main()"
+    subprocess.run([sys.executable, "-c", main_of_program, "study", *arguments, "-o", str(out)], check=True)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cost = {
+        "wall_s": time.perf_counter() - start,
+        "cpu_s": used.ru_utime + used.ru_stime,
+        "peak_gib": used.ru_maxrss / 2**20,
+        "cells_found": found,
+        "cells_made": len(list(out.glob("cells/*.json"))) - found,
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
+    if cost["cells_made"]:
+        (out / "cost.json").write_text(json.dumps(cost, indent=1), encoding="utf-8")
+
+
+def cost_words(out: Path) -> str:
+    """Say what the run cost, where one run made everything."""
+    try:
+        cost = json.loads((out / "cost.json").read_text(encoding="utf-8"))
+    except OSError:
+        return ""
+    if cost["cells_found"]:
+        return "The run was resumed, so that no clock ran over the whole of it."
+    wall, cpu = cost["wall_s"] / 60, cost["cpu_s"] / 60
     return (
-        f"{dataset}, raw, 200^3, {len(PAPER)} methods by 3 users: {wall:.0f} s by the clock, "
-        f"{used.ru_utime + used.ru_stime:.0f} CPU seconds, at most {used.ru_maxrss / 2**20:.2f} GiB; "
-        f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
+        f"One run made all of it: {wall:.1f} minutes by the clock, {cpu:.1f} CPU minutes, at most "
+        f"{cost['peak_gib']:.2f} GiB ({cost['cores']} cores, {cost['machine']}, Python {cost['python']})."
     )
 
 
-def section(results: dict[str, Any]) -> str:
+def forests(size: int) -> Iterator[dict[str, Any]]:
+    """Train forests of several sizes on what A and B painted for MLX25 on raw data, and hold them against the truth."""
+    for name in ("NMC-2", "GRA-2"):
+        sample = make_sample(name, size=size)
+        bench = Bench(sample.grey, sample.truth)
+        truth = np.asarray(sample.truth.data)
+        painted = [paint_iteratively(bench, 0.25, PEOPLE[person]) for person in "AB"]
+        for trees, leaf, most in FORESTS:
+            found, start = [], time.process_time()
+            for labels in painted:
+                forest = bench.trainer.fit(labels, trees=trees, min_leaf=leaf, most=most)
+                found.append(np.asarray(forest.predict(sample.grey).data))
+            seconds = (time.process_time() - start) / len(found)
+            right = statistics.mean(float((labels == truth).mean()) for labels in found)
+            yield {"name": f"{name}, {trees} trees, leaves of {leaf}, {most} voxels of a class", "size": f"{size}^3",
+                   "right": 100 * right, "seconds": seconds}  # fmt: skip
+
+
+def forest_table(size: int) -> tuple[str, list[dict[str, Any]]]:
+    """Give the table of `forests` and its rows."""
+    found = list(forests(size))
+    lines = [(entry["name"], f"{entry['right']:.2f}", f"{entry['seconds']:.1f}") for entry in found]
+    units = {"right": "%", "seconds": "CPU s to train and label"}
+    rows = [
+        {"name": entry["name"], "size": entry["size"], "metric": metric, "value": entry[metric], "unit": unit}
+        for entry in found
+        for metric, unit in units.items()
+    ]
+    return table(("forest", f"voxels right of {size}^3 (%)", "CPU s to train and label"), lines), rows
+
+
+def section(results: dict[str, Any], out: Path) -> str:
     """Write the tables."""
-    parts = [_runs(results), _findings(results), _spread(results["groups"]), _distance(results["groups"])]
+    parts = [
+        _runs(results),
+        cost_words(out),
+        _findings(results),
+        _spread(results["groups"]),
+        _distance(results["groups"]),
+    ]
     parts += [_base(results["groups"]), _plus_minus(results), _left_out(results)]
     return "\n\n".join(part for part in parts if part)
 
@@ -144,27 +205,62 @@ def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def main() -> None:
-    """Run what the options say."""
+def rows_of(results: dict[str, Any], out: Path) -> list[dict[str, Any]]:
+    """Give what the run cost and each group's numbers as rows."""
+    cost = json.loads((out / "cost.json").read_text(encoding="utf-8")) if (out / "cost.json").is_file() else {}
+    units = {"wall_s": "s", "cpu_s": "s", "peak_gib": "GiB", "cells_found": "", "cells_made": ""}
+    rows = [
+        {"name": "the run", "size": "", "metric": metric, "value": cost[metric], "unit": unit}
+        for metric, unit in units.items()
+        if metric in cost
+    ]
+    for group in results["groups"]:
+        name = f"{group['dataset']}, {group['method']}, {'filtered' if group['filtered'] else 'raw'}"
+        rows += [
+            {"name": name, "size": "", "metric": metric, "value": group[metric], "unit": "share of 1"}
+            for metric in ("mean", "std", "disagreement", "distance", "base_distance")
+            if group[metric] is not None
+        ]
+    return rows
+
+
+def replace_section(page: Path, text: str) -> None:
+    """Replace the study's section of a page."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+
+
+def options() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--out", type=Path, default=Path("out/study"))
+    parser.add_argument("-o", "--out", type=Path, help="folder of the results (default out/study, or out/study-quick)")
     parser.add_argument("--into", type=Path, help="page whose study section is replaced")
     parser.add_argument("--no-run", action="store_true", help="take the results that are there")
-    parser.add_argument("--cost", metavar="PHANTOM", help="measure one raw data set instead")
-    chosen = parser.parse_args()
-    if chosen.cost:
-        sys.stdout.write(cost(chosen.cost) + "\n")
-        return
-    if not chosen.no_run:
-        study("--phantoms", "-o", str(chosen.out))
-    text = section(json.loads((chosen.out / "results.json").read_text(encoding="utf-8")))
+    parser.add_argument("--quick", action="store_true", help="two small phantoms (with --forests: small ones)")
+    parser.add_argument("--forests", action="store_true", help="compare forests instead")
+    parser.add_argument("--json", type=Path, help="write the numbers to this file")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run what the options say."""
+    chosen = options()
+    versions: dict[str, str] = {"python": platform.python_version()}
+    if chosen.forests:
+        text, rows = forest_table(64 if chosen.quick else 128)
+    else:
+        out = chosen.out or Path("out/study-quick" if chosen.quick else "out/study")
+        if not chosen.no_run:
+            study(out, "--quick" if chosen.quick else "--phantoms")
+        results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+        text, rows, versions = section(results, out), rows_of(results, out), results["versions"]
+    if chosen.json:
+        chosen.json.write_text(json.dumps({"rows": rows, "versions": versions}, indent=1), encoding="utf-8")
     if chosen.into is None:
         sys.stdout.write(text + "\n")
-        return
-    page = chosen.into.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    after = rest.partition(END)[2]
-    chosen.into.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+    else:
+        replace_section(chosen.into, text)
 
 
 if __name__ == "__main__":

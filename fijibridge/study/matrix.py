@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from .. import ops
 from ..errors import LabelsError, ParameterError
 from ..forest import Forest, Trainer
-from ..forest._labels import Painted
+from ..forest._grow import grow
+from ..forest._labels import Painted, painted_voxels, thinned
 from ..operation import Engine
 from ..volume import Volume
 from .classes import Window, range_means
@@ -26,13 +27,13 @@ PAPER_METHODS = ("S1", "S2", "S3", "gWS", "cWS", "ML1", "ML2", "ML3", "MLX10", "
 AUTOMATIC: tuple[str, ...] = tuple(name for name in get_args(ops.AutoMethod))
 #: S1 and S3 lie this far from S2, in grey levels of 8 bit.
 _STEP = 10
-#: Voxels of each class that a forest learns from at most, and its trees: at the end, and while its user still paints.
-_MOST, _TREES, _LEAF = 6_000, 30, 10
+#: Voxels of each class that a forest learns from at most.
+MOST = 6_000
+#: Trees and the fewest voxels of a leaf. The default of `train`, 60 full-grown trees, is there for rare classes; of two
+#: classes on noisy scans leaves of ten average the noise, at half the cost: `python benchmarks/study.py --forests`.
+TREES, LEAF = 30, 10
+#: The same while somebody still paints.
 _MOST_WHILE_PAINTING, _TREES_WHILE_PAINTING = 1_000, 8
-FOREST_WORDS = (
-    f"{_TREES} trees with leaves of {_LEAF} voxels or more, at most {_MOST} voxels of a class; while somebody paints "
-    f"{_TREES_WHILE_PAINTING} trees and {_MOST_WHILE_PAINTING} voxels"
-)
 #: Labels 1 and 2 of the study from dark to bright.
 _CLASSES = (2, 1)
 
@@ -47,12 +48,14 @@ class Bench:
     truth : what simulated people see, where it is known.
     engine : of thresholds and watersheds.
     seed : of every random choice.
+    most : voxels of each class that a forest learns from at most.
     """
 
     volume: Volume
     truth: Volume | None = None
     engine: Engine = "native"
     seed: int = 0
+    most: int = MOST
     _trainer: list[Trainer] = field(default_factory=list)
     _known: list[bool] = field(default_factory=list)
 
@@ -63,23 +66,53 @@ class Bench:
             self._trainer.append(Trainer(self.volume))
         return self._trainer[0]
 
-    def forest(self, labels: Volume | Mapping[int, Any], *, while_painting: bool = False) -> Forest:
-        """Train on labels of this volume; a forest that only guides the brush is a smaller one."""
-        most, trees = (_MOST_WHILE_PAINTING, _TREES_WHILE_PAINTING) if while_painting else (_MOST, _TREES)
-        return self.trainer.fit(labels, most=most, trees=trees, min_leaf=_LEAF, seed=self.seed)
+    def forest(self, labels: Volume | Mapping[int, Any]) -> Forest:
+        """Train on labels of this volume."""
+        return self.trainer.fit(labels, most=self.most, trees=TREES, min_leaf=LEAF, seed=self.seed)
+
+    def look(self, labels: Mapping[int, NDArray[np.uint8]], z: int) -> NDArray[np.uint8]:
+        """Give what a small forest makes of slice `z`, for the one who paints.
+
+        The features of painted slices are kept, so that nothing but the trees is computed; a pool of threads for so
+        few of them would take longer than they do.
+        """
+        painted = thinned(painted_voxels(self.volume, labels), min(self.most, _MOST_WHILE_PAINTING), self.seed)
+        grown = grow(
+            self.trainer.table(painted), painted.value,
+            trees=_TREES_WHILE_PAINTING, min_leaf=LEAF, seed=self.seed, threads=1,
+        )  # fmt: skip
+        found = grown.predict(self.trainer.table(self._whole((z,))))
+        return found.reshape(self.volume.shape[1:])
 
     def know_slices(self, slices: Sequence[int]) -> None:
         """Compute the features of whole slices once: every user and every coverage paints on the same ones."""
         if not self._known:
-            _, height, width = self.volume.shape
-            index = np.concatenate([np.arange(height * width) + z * height * width for z in sorted(slices)])
-            self.trainer.table(Painted(index.astype(np.int64), np.ones(index.size, np.uint8)))
+            self.trainer.table(self._whole(sorted(slices)))
             self._known.append(True)
+
+    def _whole(self, slices: Sequence[int]) -> Painted:
+        """Ask for every voxel of some slices."""
+        _, height, width = self.volume.shape
+        index = np.concatenate([np.arange(height * width, dtype=np.int64) + z * height * width for z in slices])
+        return Painted(index, np.ones(index.size, np.uint8))
+
+
+def forest_words(most: int) -> str:
+    """Say what the forests of a study are."""
+    return (
+        f"{TREES} trees with leaves of {LEAF} voxels or more, at most {most} voxels of a class; while somebody paints "
+        f"{_TREES_WHILE_PAINTING} trees and {min(most, _MOST_WHILE_PAINTING)} voxels"
+    )
 
 
 def is_automatic(method: str) -> bool:
     """Tell whether a method needs no user."""
     return method in AUTOMATIC
+
+
+def learns(method: str) -> bool:
+    """Tell whether a method is a forest of ours."""
+    return method == "forest" or method.startswith("ML")
 
 
 def check_method(method: str) -> None:
@@ -131,8 +164,7 @@ def segment_by_person(bench: Bench, method: str, person: Person) -> Segmentation
     rng = np.random.default_rng([bench.seed, *person.name.encode()])
     choices = choose(bench.volume, person, rng)
     if method.startswith("MLX"):
-        forest = paint_and_train(bench, int(method[3:]) / 100, person)
-        return Segmentation(forest.predict(bench.volume))
+        return segment_by_labels(bench, paint_iteratively(bench, int(method[3:]) / 100, person))
     if method in ("ML1", "ML2", "ML3"):
         return segment_by_windows(bench, method, _windows_of(bench, method, person, choices, rng))
     return segment_by_choices(bench, method, choices)
@@ -158,11 +190,11 @@ def segment_by_windows(bench: Bench, method: str, windows: Mapping[int, Window])
     return Segmentation(bench.forest(seeds).predict(bench.volume), (), tuple(dict.fromkeys(windows.values())))
 
 
-def paint_and_train(bench: Bench, coverage: float, person: Person) -> Forest:
-    """Paint and train as the paper's users did: look where the forest is wrong, paint there, train again.
+def paint_iteratively(bench: Bench, coverage: float, person: Person) -> dict[int, NDArray[np.uint8]]:
+    """Paint as the paper's users did: look where the forest is wrong, paint there, train again.
 
     The central slice is painted in two rounds, then six more equally spaced slices one by one, each to the share asked
-    for, each after a look at what the forest trained so far makes of it.
+    for, each after a look at what the forest trained so far makes of it. Gives labels by slice.
     """
     rng = np.random.default_rng([bench.seed, round(1000 * coverage), *person.name.encode()])
     levels = _levels(bench.volume)
@@ -178,15 +210,14 @@ def paint_and_train(bench: Bench, coverage: float, person: Person) -> Forest:
             labels[z] = labels[z] + paint(rest, coverage / 2, person, rng, found=_look(bench, labels, z))
         else:
             labels[z] = paint(seen, coverage, person, rng, found=_look(bench, labels, z))
-    return bench.forest(labels)
+    return labels
 
 
 def _look(bench: Bench, labels: dict[int, NDArray[np.uint8]], z: int) -> NDArray[np.uint8] | None:
     """Give what the forest makes of a slice so far; nothing while only one class is painted."""
     if len({int(value) for plane in labels.values() for value in np.unique(plane) if value}) < 2:
         return None
-    forest = bench.forest(labels, while_painting=True)
-    return np.asarray(forest.predict(bench.volume, z=z).data[0], np.uint8)
+    return bench.look(labels, z)
 
 
 def painted_slices(depth: int) -> tuple[int, ...]:

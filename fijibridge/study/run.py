@@ -21,7 +21,7 @@ from ..volume import Volume, check_same_grid, describe_grid, history, with_data
 from .base import Base, find_base
 from .cells import Cell, CellStore, fingerprint, key_of
 from .config import DatasetConfig, StudyConfig, UserConfig
-from .matrix import Bench, is_automatic, segment_automatically, segment_by_person
+from .matrix import Bench, is_automatic, learns, segment_automatically, segment_by_person
 from .measure import measure
 from .methods import Segmentation, smooth_input
 from .people import make_person
@@ -121,7 +121,10 @@ def run_study(config: StudyConfig, folder: Path, *, progress: Report | None = No
             if config.measures.boundary and loaded.truth is not None:
                 surface = Surface(loaded.truth)
             for kind in config.inputs:
-                bench = Bench(loaded.inputs[kind], loaded.truth, engine=config.engine, seed=config.seed)
+                bench = Bench(
+                    loaded.inputs[kind], loaded.truth,
+                    engine=config.engine, seed=config.seed, most=config.training_voxels,
+                )  # fmt: skip
                 marked = fingerprint(bench.volume) + (fingerprint(loaded.truth) if loaded.truth is not None else "")
                 desk = _Desk(study, bench, marked, surface, behind)
                 for job in (job for job in jobs if job.dataset == dataset and job.filtered == (kind == "filtered")):
@@ -208,6 +211,7 @@ def _do(desk: _Desk, job: _Job) -> None:
         "volume": desk.marked, "method": job.method, "engine": config.engine, "seed": config.seed,
         "smallest": config.smallest_piece, "measures": config.measures.model_dump(),
         "user": None if job.user is None else _user_parts(job),
+        "most": config.training_voxels if learns(job.method) else None,
     })  # fmt: skip
     cell = study.store.find(key)
     if cell is not None:

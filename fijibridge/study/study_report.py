@@ -17,7 +17,7 @@ from ..fiji import current
 from ..io import make_folder, write_text, write_volume
 from . import study_figures as draw
 from .against import findings
-from .matrix import FOREST_WORDS, PAPER_METHODS
+from .matrix import PAPER_METHODS, forest_words
 from .people import make_person
 from .run import Study
 from .summary import Group, kind_of, mean_where, plus_minus, summarise, true_fraction, without_other_automatic
@@ -86,7 +86,7 @@ def render_study(study: Study, groups: Sequence[Group], *, command: str, version
         based_on=[place for place in _places(study) if study.datasets[place[0]].base],
         people=[(user.name, asdict(make_person(user.simulated, dict(user.parameters))))
                 for user in study.config.user if user.simulated],
-        forest=FOREST_WORDS,
+        forest=forest_words(study.config.training_voxels),
         users=[user.name for user in study.config.user],
         about=[(name, _about(study, name)) for name in study.datasets],
         uncertainties=list(_plus_minus(study, groups)),

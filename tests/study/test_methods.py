@@ -12,6 +12,7 @@ from fijibridge.study.matrix import (
     PAPER_METHODS,
     Bench,
     grey_step,
+    paint_iteratively,
     painted_slices,
     seed_slices,
     segment_automatically,
@@ -72,6 +73,14 @@ def test_automatic_methods_need_no_user(bench):
     found = segment_automatically(bench, "otsu")
     assert (found.labels.data == bench.truth.data).mean() > 0.88
     assert 70 < found.thresholds[0] < 140
+
+
+def test_a_look_while_painting_is_what_a_small_forest_makes_of_the_slice(bench):
+    """Its features are taken from the store of labelled voxels instead of the volume; the labels are the same."""
+    labels = paint_iteratively(bench, 0.1, PEOPLE["B"])
+    forest = bench.trainer.fit(labels, most=1000, trees=8, min_leaf=10, seed=bench.seed)
+    for z in (6, 24):
+        assert np.array_equal(bench.look(labels, z), forest.predict(bench.volume, z=z).data[0])
 
 
 def test_the_same_seed_gives_the_same_labels(bench):

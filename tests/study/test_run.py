@@ -40,10 +40,10 @@ def quick(tmp_path_factory):
 
 
 def test_quick_study_gives_every_segmentation_and_the_report(quick):
-    """Two volumes, raw and filtered, ten methods by three users and Otsu."""
+    """Two volumes, raw and filtered, all thirteen methods of the paper by three users, and Otsu."""
     folder, printed = quick
     results = json.loads((folder / "results.json").read_text())
-    assert len(printed["rows"]) == len(results["rows"]) == 2 * 2 * (10 * 3 + 1)
+    assert len(printed["rows"]) == len(results["rows"]) == 2 * 2 * (13 * 3 + 1)
     assert not printed["left_out"]
     assert all(0.2 < row["fractions"]["1"] < 0.8 and row["dice"] > 0.5 for row in results["rows"])
     assert (folder / "results.csv").read_text().count("\n") == len(results["rows"]) + 1
