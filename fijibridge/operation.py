@@ -19,6 +19,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, Literal, NamedTuple, ParamSpec, TypeAlias, get_args, get_type_hints
 
 import numpy as np
@@ -32,6 +33,29 @@ Engine = Literal["native", "fiji"]
 P = ParamSpec("P")
 Halo: TypeAlias = int | Callable[..., int] | None
 EngineFunction: TypeAlias = Callable[..., Volume]
+
+
+#: The axes along which an operation may be divided, such as "zyx", or "z" where it needs whole slices.
+Axes: TypeAlias = str
+
+
+@dataclass(frozen=True)
+class BlockForm:
+    """How an operation runs on one block after the other where a halo alone does not say it (`fijibridge.ops.parts`).
+
+    Attributes
+    ----------
+    survey : ``survey(volume, **parameters)``, a generator: it yields `Look` at every block, as often as it needs to,
+        and returns the `Local` that makes the result block by block.
+    divide : ``divide(volume, **parameters)`` gives the axes along which blocks may be cut, and raises ParameterError
+        where no blocks can give what the whole volume gives.
+    working : ``working(shape, **parameters)`` gives the bytes that a part of this shape takes beside itself and its
+        result.
+    """
+
+    survey: Callable[..., Any]
+    divide: Callable[..., Axes]
+    working: Callable[..., int]
 
 
 class _EngineEntry(NamedTuple):
@@ -58,6 +82,7 @@ class Operation(Generic[P]):
         self._signature = inspect.signature(signature)
         self.parameters = _parameter_model(self.name, self._signature, self._hints)
         self._engines: dict[str, _EngineEntry] = {}
+        self._forms: dict[str, BlockForm] = {}
         self._check: Callable[..., None] | None = None
 
     @property
@@ -91,18 +116,46 @@ class Operation(Generic[P]):
         self._check = function
         return function
 
+    def blocks(
+        self, *engines: Engine, divide: Axes | Callable[..., Axes], working: Callable[..., int]
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register the function below as what surveys a volume for these engines to run block by block."""
+
+        def register(survey: Callable[..., Any]) -> Callable[..., Any]:
+            axes = divide if callable(divide) else lambda _volume, **_: divide
+            self._forms |= dict.fromkeys(engines, BlockForm(survey, axes, working))
+            return survey
+
+        return register
+
+    def block_form(self, engine: str) -> BlockForm | None:
+        """Give how the engine runs block by block, or None where nothing but `halo` tells."""
+        return self._forms.get(engine)
+
     def __call__(self, volume: Volume, *args: P.args, **kwargs: P.kwargs) -> Volume:
         if args:
             raise ParameterError(f"{self.name} takes the volume first and everything else by keyword")
-        check_volume(volume)
         given = dict(kwargs)
         engine = str(given.pop("engine", self._signature.parameters["engine"].default))
-        entry = self._entry(engine)
+        parameters = self.checked(volume, engine, given)
+        return self.recorded(self.run_engine(volume, engine, parameters), volume, engine, parameters)
+
+    def checked(self, volume: Volume, engine: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Check a volume, an engine and parameters with each other; give the parameters with their defaults."""
+        check_volume(volume)
+        self._entry(engine)
         parameters = self.validate(given)
         if self._check is not None:
             self._check(volume, **parameters)
-        result = entry.function(volume, **parameters)
-        step = self._step(engine, entry, parameters) | _within(result, history(volume))
+        return parameters
+
+    def run_engine(self, volume: Volume, engine: str, parameters: Mapping[str, Any]) -> Volume:
+        """Run an engine on what is `checked`; nothing is written into the history yet."""
+        return self._entry(engine).function(volume, **parameters)
+
+    def recorded(self, result: Volume, volume: Volume, engine: str, parameters: Mapping[str, Any]) -> Volume:
+        """Write the step that made `result` of `volume` behind the history of `volume`."""
+        step = self._step(engine, self._entry(engine), parameters) | _within(result, history(volume))
         return record(result, step, after=history(volume))
 
     def validate(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +204,7 @@ class Operation(Generic[P]):
         if wanted != found:
             raise TypeError(f"engine {name!r} of {self.name} takes {found}, the operation {wanted}")
 
-    def _step(self, engine: str, entry: _EngineEntry, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _step(self, engine: str, entry: _EngineEntry, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "operation": self.name,
             "engine": engine,
@@ -192,11 +245,19 @@ def parameters_told(docstring: str) -> dict[str, str]:
 def jsonable(value: Any) -> Any:
     """Write a parameter in plain JSON terms; a volume is named by its grid and a hash of its voxels."""
     if isinstance(value, xr.DataArray):
-        digest = hashlib.sha256(np.ascontiguousarray(value.data).data).hexdigest()
+        digest = _hash_of(value)
         size = voxel_size(value)
         grid = {"spacing": list(size[:3]), "units": size.units, "origin": list(origin(value))}
         return {"volume": list(value.shape), "dtype": str(value.dtype), **grid, "sha256": digest}
     return json.loads(json.dumps(value, default=_plain))
+
+
+def _hash_of(volume: Volume) -> str:
+    """Hash the voxels slice by slice: the volume may be larger than memory."""
+    digest = hashlib.sha256()
+    for z in range(volume.shape[0]):
+        digest.update(np.ascontiguousarray(volume.data[z]).data)
+    return digest.hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -78,28 +78,54 @@ def write_zarr(volume: Volume, path: Path, *, version: Version = "0.5", progress
     """
     if path.exists() and not is_zarr(path):
         raise WriteError(f"cannot write {path}: something else than a Zarr folder is there; choose another name")
-    zarr = importlib.import_module("zarr")
-    size, start = voxel_size(volume), np.array(origin(volume))
-    spacing = np.array(size[:3])
-    levels = _levels(volume.shape, spacing)
     tell = progress or (lambda _share: None)
     with atomic_folder(path) as folder:
-        group = zarr.open_group(store=str(folder), mode="w", zarr_format=3 if version == "0.5" else 2)
-        finest = _create(group, "0", volume.shape, volume.dtype)
-        for done in _copied(volume.data, finest):
+        begin_zarr(folder, volume.shape, volume.dtype, version=version)
+        for done in _copied(volume.data, finest_level(folder)):
             tell(0.8 * done)
-        nearest, before, factor = _is_labels(volume), finest, np.ones(3, int)
-        datasets = [_dataset("0", spacing, start)]
-        for number, step in enumerate(levels, 1):
-            shape = tuple(-(-n // by) for n, by in zip(before.shape, step, strict=True))
-            coarser = _create(group, str(number), shape, volume.dtype)
-            _coarsen(before, coarser, step, nearest=nearest)
-            before, factor = coarser, factor * step
-            # The centre of a coarse voxel is the mean of the centres that it covers.
-            datasets.append(_dataset(str(number), spacing * factor, start + spacing * (factor - 1) / 2))
-            tell(0.8 + 0.2 * number / len(levels))
-        group.attrs.put(_attributes(volume, path, size, datasets, version))
+        end_zarr(folder, volume, path.name, version=version, progress=lambda share: tell(0.8 + 0.2 * share))
     tell(1.0)
+
+
+def begin_zarr(
+    folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any], *,
+    version: Version = "0.5", chunks: tuple[int, ...] | None = None,
+) -> None:  # fmt: skip
+    """Make an OME-Zarr whose `finest_level` is to be filled, whole chunks at a time, before `end_zarr`."""
+    zarr = importlib.import_module("zarr")
+    group = zarr.open_group(store=str(folder), mode="w", zarr_format=3 if version == "0.5" else 2)
+    _create(group, "0", shape, dtype, chunks or _CHUNK)
+
+
+def finest_level(folder: Path) -> Any:
+    """Open the voxels of an OME-Zarr that was begun, to be read and written by parts."""
+    return importlib.import_module("zarr").open_group(store=str(folder), mode="r+")["0"]
+
+
+def end_zarr(
+    folder: Path, volume: Volume, name: str, *,
+    version: Version = "0.5", coarser: bool = True, progress: Progress | None = None,
+) -> None:  # fmt: skip
+    """Make the coarser levels of an OME-Zarr whose voxels are there, and say what it is.
+
+    `volume` has the grid and the history (its voxels are not read), `name` is that of the folder in the end.
+    """
+    group = importlib.import_module("zarr").open_group(store=str(folder), mode="r+")
+    size, start = voxel_size(volume), np.array(origin(volume))
+    spacing = np.array(size[:3])
+    levels = _levels(volume.shape, spacing) if coarser else []
+    before, factor = group["0"], np.ones(3, int)
+    nearest, datasets = _is_labels(before), [_dataset("0", spacing, start)]
+    for number, step in enumerate(levels, 1):
+        shape = tuple(-(-n // by) for n, by in zip(before.shape, step, strict=True))
+        made = _create(group, str(number), shape, before.dtype, before.chunks)
+        _coarsen(before, made, step, nearest=nearest)
+        before, factor = made, factor * step
+        # The centre of a coarse voxel is the mean of the centres that it covers.
+        datasets.append(_dataset(str(number), spacing * factor, start + spacing * (factor - 1) / 2))
+        if progress is not None:
+            progress(number / len(levels))
+    group.attrs.put(_attributes(volume, name, size, datasets, version))
 
 
 def _voxels(path: Path, array: Any, kept: Sequence[int], mmap: bool, progress: Progress | None) -> Any:
@@ -176,8 +202,8 @@ def _levels(shape: tuple[int, ...], spacing: NDArray[np.float64]) -> list[NDArra
     return steps
 
 
-def _create(group: Any, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
-    chunks = tuple(min(most, count) for most, count in zip(_CHUNK, shape, strict=True))
+def _create(group: Any, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], most_chunks: tuple[int, ...]) -> Any:
+    chunks = tuple(min(most, count) for most, count in zip(most_chunks, shape, strict=True))
     extra = {"dimension_names": list(DIMS)} if group.metadata.zarr_format == 3 else {}
     return group.create_array(
         name, shape=shape, dtype=dtype, chunks=chunks, chunk_key_encoding={"name": "default" if extra else "v2",
@@ -185,11 +211,11 @@ def _create(group: Any, name: str, shape: tuple[int, ...], dtype: np.dtype[Any])
     )  # fmt: skip
 
 
-def _is_labels(volume: Volume) -> bool:
-    if volume.dtype.kind == "b":
+def _is_labels(array: Any) -> bool:
+    if array.dtype.kind == "b":
         return True
-    some = np.asarray(volume.data[volume.shape[0] // 2])
-    return volume.dtype.kind in "iu" and len(np.unique(some)) <= _LABELS
+    some = np.asarray(array[array.shape[0] // 2])
+    return array.dtype.kind in "iu" and len(np.unique(some)) <= _LABELS
 
 
 def _coarsen(fine: Any, coarse: Any, step: NDArray[np.int64], *, nearest: bool) -> None:
@@ -218,11 +244,11 @@ def _dataset(name: str, scale: NDArray[np.float64], shift: NDArray[np.float64]) 
 
 
 def _attributes(
-    volume: Volume, path: Path, size: VoxelSize, datasets: list[dict[str, Any]], version: Version
+    volume: Volume, file_name: str, size: VoxelSize, datasets: list[dict[str, Any]], version: Version
 ) -> dict[str, Any]:
     unit = {"unit": _UNITS[size.units]} if size.units in _UNITS else {}
     image: dict[str, Any] = {
-        "name": path.name.split(".")[0],
+        "name": file_name.split(".", maxsplit=1)[0],
         "axes": [{"name": name, "type": "space", **unit} for name in DIMS],
         "datasets": datasets,
     }

@@ -5,6 +5,7 @@ Source: ImageJ 1.54p, ij.process.StackStatistics and ij.IJ.setAutoThreshold with
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from ..volume import Volume
+from .parts import Look, Place
 
 BINS = 256
 Counts = NDArray[np.int64]
@@ -38,17 +40,50 @@ def histogram(volume: Volume) -> Histogram:
     data = np.asarray(volume.data)
     lowest, highest = grey_range(data)
     if data.dtype == np.uint8:
-        counts = sum(np.bincount(plane.ravel(), minlength=BINS) for plane in data)
-        return Histogram(np.asarray(counts, np.int64), 0.0, 255.0, data.dtype)
+        lowest, highest = 0.0, 255.0
+    return Histogram(_counts(data, lowest, highest), lowest, highest, data.dtype)
+
+
+def look_at_histogram(volume: Volume) -> Generator[Look, None, Histogram]:
+    """Count as `histogram` does, block by block: first the lowest and highest grey value, then the bins between."""
+    ranges: list[tuple[float, float]] = []
+    yield Look(_part_range, lambda _place, found: ranges.append(found))
+    lowest, highest = _checked_range(float(np.fmin.reduce(ranges)[0]), float(np.fmax.reduce(ranges)[1]))
+    if volume.dtype == np.uint8:
+        lowest, highest = 0.0, 255.0
+    counts: list[Counts] = []
+    yield Look(_part_counts, lambda _place, found: counts.append(found), {"lowest": lowest, "highest": highest})
+    return Histogram(np.sum(counts, axis=0), lowest, highest, volume.dtype)
+
+
+def _part_range(part: Volume, _place: Place) -> tuple[float, float]:
+    return _range(np.asarray(part.data))
+
+
+def _part_counts(part: Volume, _place: Place, *, lowest: float, highest: float) -> Counts:
+    return _counts(np.asarray(part.data), lowest, highest)
+
+
+def _counts(data: NDArray[Any], lowest: float, highest: float) -> Counts:
     counts = np.zeros(BINS, np.int64)
     for plane in data:
-        counts += _binned(plane, lowest, highest)
-    return Histogram(counts, lowest, highest, data.dtype)
+        if data.dtype == np.uint8:
+            counts += np.bincount(plane.ravel(), minlength=BINS)
+        else:
+            counts += _binned(plane, lowest, highest)
+    return counts
 
 
 def grey_range(data: NDArray[Any]) -> tuple[float, float]:
     """Give the lowest and highest grey value, and raise where no threshold can lie between them."""
-    lowest, highest = float(np.fmin.reduce(data, axis=None)), float(np.fmax.reduce(data, axis=None))
+    return _checked_range(*_range(data))
+
+
+def _range(data: NDArray[Any]) -> tuple[float, float]:
+    return float(np.fmin.reduce(data, axis=None)), float(np.fmax.reduce(data, axis=None))
+
+
+def _checked_range(lowest: float, highest: float) -> tuple[float, float]:
     if not np.isfinite((lowest, highest)).all():
         raise ParameterError("the volume holds infinite values or nothing but NaN; replace them, or give a fixed value")
     if lowest == highest:

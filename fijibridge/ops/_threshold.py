@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from ..operation import Engine, operation
 from ..volume import Volume, check_volume, with_data
 from . import _fiji as imagej
 from ._autothreshold import find_bin
-from ._histogram import grey_range, histogram, last_dark
+from ._histogram import Histogram, grey_range, histogram, last_dark, look_at_histogram
+from .parts import Place, Survey, by_engine, some_bytes, with_halo
 
 AutoMethod = Literal[
     "default",
@@ -84,6 +86,7 @@ def threshold(
     its threshold is wrong: of ``"min_error"`` where any bin k (0 to 255) holds more than 2^31 / k^2 voxels (33 000 in
     the brightest), of ``"huang"``, ``"isodata"`` and ``"li"`` where the number of voxels times their mean bin passes
     2^31 (256^3 voxels of mean 128). The native engine does not overflow.
+    Blocks: histograms merged first; ImageJ only with ``"fixed"``.
     Source: named with each method in fijibridge/ops/_autothreshold.py; the histogram (8-bit by grey value, else 256
     bins from lowest to highest) as in ImageJ 1.54p, ij.process.StackStatistics.
     """
@@ -111,7 +114,10 @@ def automatic_threshold(volume: Volume, *, method: AutoMethod = "otsu") -> float
     if str(method) == "fixed":
         raise ParameterError("a fixed threshold is not found but given; name an automatic method, such as 'otsu'")
     _check_grey(volume)
-    found = histogram(volume)
+    return _level(method, histogram(volume))
+
+
+def _level(method: str, found: Histogram) -> float:
     bin_ = find_bin(method, found.counts)
     if bin_ < 0:
         raise _not_found(method)
@@ -133,6 +139,20 @@ def _native(volume: Volume, *, method: Method, value: float | None) -> Volume:
     return with_data(volume, np.asarray(volume.data) > _last_at_most(level, volume.dtype))
 
 
+@threshold.blocks("native", divide="zyx", working=some_bytes)
+def _native_blocks(volume: Volume, *, method: Method, value: float | None) -> Survey:
+    """Merge the blocks' histograms first."""
+    level = value or 0.0
+    if method != "fixed":
+        level = _level(method, (yield from look_at_histogram(volume)))
+    last = _last_at_most(level, volume.dtype)
+    return with_halo(volume, _brighter, {"last": last}, halo=0, dtype=bool)
+
+
+def _brighter(part: Volume, _place: Place, *, last: float | int) -> NDArray[np.bool_]:
+    return np.asarray(part.data) > last
+
+
 @threshold.engine("fiji", version=imagej.imagej_version)
 def _in_imagej(volume: Volume, *, method: Method, value: float | None) -> Volume:
     if method == "fixed":
@@ -147,6 +167,21 @@ def _in_imagej(volume: Volume, *, method: Method, value: float | None) -> Volume
         if "not found" in done.log:
             raise _not_found(method)
     return imagej.mask(volume, done.image)
+
+
+def _fiji_axes(_volume: Volume, *, method: Method, value: float | None) -> str:
+    if method == "fixed":
+        return "zyx"
+    raise ParameterError(
+        f"ImageJ finds a threshold by {method!r} from a whole stack in memory only; use engine='native', which gives "
+        "the same mask block by block, or method='fixed'"
+    )
+
+
+@threshold.blocks("fiji", divide=_fiji_axes, working=some_bytes)
+def _fiji_blocks(volume: Volume, *, method: Method, value: float | None) -> Survey:
+    yield from ()
+    return by_engine(volume, "threshold", "fiji", {"method": method, "value": value}, halo=0, dtype=bool)
 
 
 def _check_grey(volume: Volume) -> None:
