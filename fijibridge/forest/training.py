@@ -121,14 +121,8 @@ class Trainer:
         progress: Progress = None,
     ) -> Forest:
         """Train a forest; parameters, result and errors are those of `train`."""
-        settings = {
-            "trees": trees,
-            "min_leaf": min_leaf,
-            "max_depth": max_depth,
-            "class_weight": class_weight,
-            "most": most,
-            "seed": seed,
-        }
+        shape = {"trees": trees, "min_leaf": min_leaf, "max_depth": max_depth, "class_weight": class_weight}
+        settings = {**shape, "most": most, "seed": seed}
         _check_numbers(
             trees=(trees, 1000), min_leaf=(min_leaf, 10**9), most=(most, 10**9), max_depth=(max_depth or 1, 10**9)
         )
