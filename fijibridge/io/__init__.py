@@ -11,15 +11,29 @@ from ..errors import ParameterError, ReadError, VolumeError
 from ..volume import Units, Volume, check_volume, make_volume
 from ._calibration import Calibration
 from ._check import check_written
-from ._files import make_folder, write_text
+from ._files import make_folder, put_folder, write_text
 from ._folder import read_folder, read_slices
 from ._formats import WRITABLE, read_file, write_file
 from ._stack import Stack
 from ._zarr import ENDING as ZARR
-from ._zarr import Version as ZarrVersion
-from ._zarr import is_zarr, read_zarr, write_zarr
+from ._zarr import is_zarr, read_zarr, stored_voxels
+from ._zarr_write import Version as ZarrVersion
+from ._zarr_write import begin_zarr, end_zarr, finest_level, write_zarr
 
-__all__ = ["WRITABLE", "convert_volume", "make_folder", "read_volume", "write_text", "write_volume"]
+__all__ = [
+    "WRITABLE",
+    "begin_zarr",
+    "convert_volume",
+    "end_zarr",
+    "finest_level",
+    "is_zarr",
+    "make_folder",
+    "put_folder",
+    "read_volume",
+    "stored_voxels",
+    "write_text",
+    "write_volume",
+]
 
 PathLike: TypeAlias = str | os.PathLike[str]
 Progress: TypeAlias = Callable[[float], None]

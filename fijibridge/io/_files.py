@@ -43,11 +43,25 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     WriteError : the folder above is not there or takes nothing, or the disk is full.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    old = part.with_suffix(".old")
     try:
         with _told_as_ours(path):
             part.mkdir()
             yield part
+        put_folder(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def put_folder(part: Path, path: Path) -> None:
+    """Give a folder that is whole its name; an older one of that name goes then.
+
+    Raises
+    ------
+    WriteError : the system does not let it.
+    """
+    old = path.with_name(f".{path.name}.{secrets.token_hex(4)}.old")
+    try:
+        with _told_as_ours(path):
             for file in part.rglob("*"):
                 _sync(file)
             if path.exists():
@@ -58,8 +72,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     finally:
         if old.exists() and not path.exists():
             old.rename(path)
-        for leftover in (part, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextlib.contextmanager
