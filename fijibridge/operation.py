@@ -176,6 +176,10 @@ class Operation(Generic[P]):
             raise ParameterError(f"{self.name}: {name} = {first['input']!r} will not do: {first['msg']}") from error
         return {name: getattr(model, name) for name in self.parameters.model_fields}
 
+    def check_engine(self, engine: str) -> None:
+        """Raise EngineMissingError where the operation does not have this engine."""
+        self._entry(engine)
+
     def engine_version(self, engine: str) -> str:
         """Give the exact version of an engine, as it goes into the history; asking ``fiji`` starts an ImageJ."""
         return self._entry(engine).version()

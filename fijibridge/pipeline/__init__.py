@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._keys import code_key
+from ..blocks import code_key
 from ._recipe import Recipe, RecipeStep, find_step, load_recipe, replay
 from ._run import Finished, Planned, Run, plan, run_recipe
 from ._store import StepFile, Store

@@ -19,7 +19,7 @@ from ..io import make_folder
 from ..io.spill import spilling
 from ..ops import telling
 from ..volume import Volume
-from ._keys import code_key, text_key, volume_key
+from ..blocks import code_key, text_key, volume_key
 from ._recipe import Recipe, RecipeStep
 from ._store import StepFile, Store
 

@@ -23,7 +23,7 @@ import psutil
 from ..errors import WriteError
 from ..io import read_volume, write_text, write_volume
 from ..volume import Volume, voxel_size, with_data
-from ._keys import file_key
+from ..blocks import file_key
 
 #: TIFF stores a mask as 0 and 255; the name says that it is one.
 _GREY, _MASK = ".tif", ".mask.tif"

@@ -22,7 +22,8 @@ from fijibridge import pipeline
 from fijibridge.errors import EngineMissingError, FijibridgeError, ParameterError, RecipeError, VolumeError
 from fijibridge.operation import Engine, operation, operations
 from fijibridge.phantom.fibsem import Defects, make_fibsem
-from fijibridge.pipeline import _keys, _run, find_step, load_recipe, plan, replay, run_recipe
+from fijibridge.blocks import _keys
+from fijibridge.pipeline import _run, find_step, load_recipe, plan, replay, run_recipe
 from fijibridge.volume import Volume, history, record, voxel_size, with_data
 
 ROOT = Path(__file__).resolve().parents[2]

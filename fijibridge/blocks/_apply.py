@@ -1,0 +1,173 @@
+"""An operation over a volume on disk: survey it, then make its result block by block, and go on where a run stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..io import begin_zarr, end_zarr, finest_level
+from ..operation import Operation, jsonable, operations
+from ..ops.parts import Box, Local, Place
+from ..volume import Volume, make_volume
+from ._building import Building, building
+from ._forms import form_of
+from ._job import Item, Make
+from ._keys import code_key, text_key
+from ._ledger import Receipt, holds
+from ._plan import BlockPlan, Shape
+from ._source import PathLike, Source, source_of
+from ._task import Progress, Share, Task, Workplace, needs_of
+
+#: Share of the whole run's rest for making blocks; what is behind it makes the coarser levels.
+_MAKING, _CHECKING = 0.9, 0.05
+
+
+def plan_blocks(
+    operation: str | Operation[Any],
+    shape: Shape,
+    dtype: str | np.dtype[Any],
+    *,
+    engine: str = "native",
+    memory: int | None = None,
+    workers: int = 1,
+    **parameters: Any,
+) -> BlockPlan:
+    """Say how an operation would go through a volume: size and number of the blocks, and the memory that they need.
+
+    Parameters
+    ----------
+    operation : an operation or its name.
+    shape, dtype : of the volume (z, y, x).
+    engine : ``"native"`` or ``"fiji"``; ImageJ's own heap comes on top of the memory.
+    memory : bytes that may be taken; None = half of what is free.
+    workers : blocks that are worked on at a time.
+    parameters : of the operation.
+
+    Returns
+    -------
+    BlockPlan; `describe` says it in words. Of operations that make a new grid, the blocks of the old one.
+
+    Raises
+    ------
+    ParameterError : the operation needs the whole volume, or even the smallest block needs more memory.
+    """
+    found = _operation(operation)
+    grid = make_volume(np.broadcast_to(np.zeros((), dtype), shape))
+    values = found.validate(parameters)
+    task = Task(found, form_of(found, engine), grid, values, Workplace(memory, "planned", workers))
+    return task.plan_result(grid, needs_of(found, values, shape))
+
+
+def apply_blocks(
+    operation: str | Operation[Any],
+    source: Volume | PathLike,
+    out: PathLike,
+    *,
+    engine: str = "native",
+    memory: int | None = None,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    key: str | None = None,
+    coarser: bool = True,
+    progress: Progress | None = None,
+    **parameters: Any,
+) -> Volume:
+    """Run an operation on a volume that may be larger than memory, block by block, into an OME-Zarr folder.
+
+    The voxels and the history are those that the operation gives for the whole volume. Blocks that are written are
+    noted with a hash of their voxels; a run that was stopped, even killed, goes on with the others when it is run
+    again on the same input with the same parameters and the same code.
+
+    Parameters
+    ----------
+    operation : an operation or its name.
+    source : a file (best: one that can be mapped, or OME-Zarr) or a Volume.
+    out : OME-Zarr folder (``.zarr``); an older one is replaced when the new one is whole.
+    engine : ``"native"`` or ``"fiji"``; ImageJ's own heap comes on top of the memory.
+    memory : bytes that may be taken; None = half of what is free.
+    scheduler : None = in this process; ``"processes"``, ``"tcp://HOST:PORT"`` of a running dask cluster, or
+        ``"slurm"``.
+    workers : blocks that are worked on at a time, with a scheduler.
+    key : names the input, where it is known by a hash already; None = files by their times and sizes, else the voxels.
+    coarser : also make the coarser levels that viewers show first.
+    progress : called with the share done, 0..1.
+    parameters : of the operation.
+
+    Returns
+    -------
+    The result, its voxels on disk.
+
+    Raises
+    ------
+    ParameterError : the operation needs the whole volume in one piece, or even the smallest block needs more memory.
+    WriteError : `out` cannot be written.
+    FijibridgeError : what the operation raises.
+    """
+    found, path = _operation(operation), Path(out)
+    form, voxels, place = form_of(found, engine), source_of(source), Workplace(memory, scheduler, workers)
+    volume, share = voxels.open(), Share(progress)
+    values = found.checked(volume, engine, parameters)
+    form.divide(volume, **values)
+    said = json.dumps({name: jsonable(value) for name, value in values.items()}, sort_keys=True)
+    named = text_key(key or voxels.identity(), found.name, found.engine_version(engine), said, code_key())
+    task = Task(found, form, volume, values, place)
+    with building(path, named) as place_for:
+        source_there = voxels.portable(place_for.folder) if scheduler is not None else voxels
+        local = task.survey(source_there, share)
+        _fill(task, local, source_there, place_for, share)
+        result = found.recorded(local.result, volume, engine, values)
+        end_zarr(place_for.voxels, result, path.name, coarser=coarser, progress=share.next(1.0))
+        place_for.finish(path)
+    if progress is not None:
+        progress(1.0)
+    return source_of(path).open()
+
+
+def _operation(operation: str | Operation[Any]) -> Operation[Any]:
+    return operations()[operation] if isinstance(operation, str) else operation
+
+
+def _fill(task: Task, local: Local, source: Source, building: Building, share: Share) -> None:
+    """Make the blocks that are not there yet."""
+    plan = _planned(task, local, building)
+    boxes = dict(enumerate(plan.blocks()))
+    there = _intact(building, boxes, share.next(_CHECKING))
+    items = [Item(number, Place(box, local.needs(box))) for number, box in boxes.items() if number not in there]
+    tell, count = share.next(_MAKING), len(boxes)
+    written = len(boxes) - len(items)
+
+    def note(receipt: Receipt) -> None:
+        nonlocal written
+        building.ledger.add(receipt)
+        written += 1
+        tell(written / count)
+
+    task.place.run(Make(source, building.voxels, local.make, local.given), items, note)
+
+
+def _planned(task: Task, local: Local, building: Building) -> BlockPlan:
+    """Cut the result up as an earlier run did, if its blocks still fit into the memory; else begin anew."""
+    plan = task.plan_result(local.result, local.needs)
+    begun = building.begun()
+    if begun is not None:
+        earlier = task.plan_result(local.result, local.needs, cut=begun)
+        if earlier.bytes <= max(plan.bytes, task.place.memory or 0):
+            return earlier
+        building.clear()
+    begin_zarr(building.voxels, local.result.shape, local.result.dtype, chunks=plan.chunk)
+    building.begin(plan)
+    return plan
+
+
+def _intact(building: Building, boxes: dict[int, Box], tell: Progress) -> set[int]:
+    """Give the blocks that an earlier run wrote and that are still what it wrote."""
+    receipts, array = building.ledger.receipts(), finest_level(building.voxels)
+    intact = set()
+    for checked, (number, receipt) in enumerate(receipts.items(), 1):
+        if number in boxes and holds(array, boxes[number], receipt):
+            intact.add(number)
+        tell(checked / len(receipts))
+    return intact
