@@ -183,10 +183,12 @@ def _base(groups: list[dict[str, Any]]) -> str:
 def _plus_minus(results: dict[str, Any]) -> str:
     rows = [
         (p["dataset"], p["methods"], f"{100 * p['fraction']:.1f}", f"{100 * p['plus_minus']:.1f}",
-         f"{100 * p['sampling']:.1f}", "-" if p["truth"] is None else f"{100 * p['truth']:.1f}")
+         f"{100 * p['sampling']:.1f}", f"{100 * p['bootstrap']:.1f}",
+         "-" if p["truth"] is None else f"{100 * p['truth']:.1f}")
         for p in results["plus_minus"]
     ]  # fmt: skip
-    heads = ("data set", "methods", "AM fraction (%)", "± 95 % (pp)", "of it: finite volume (pp, 1 sigma)", "truth (%)")
+    heads = ("data set", "methods", "AM fraction (%)", "± 95 % (pp)", "of it: finite volume (pp, 1 sigma)",
+             "the same by block bootstrap", "truth (%)")  # fmt: skip
     return "One ± for the AM fraction of one such user with one such method:\n\n" + table(heads, rows)
 
 

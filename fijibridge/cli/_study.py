@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
+from ..fiji import use
 from ..study.config import paper_study, quick_study, read_study
 from ..study.run import run_study
 from ..study.study_report import records, write_study
 from ._app import AsJson, OutFolder, Seed, command_line
+from ._fiji import ImageJ
 from ._terminal import progress_bar
 
 
@@ -29,6 +31,7 @@ def study(
         bool, typer.Option("--phantoms", help="All six phantoms at full size instead of a file.")
     ] = False,
     labels: Annotated[bool, typer.Option("--labels", help="Also write every segmentation as a TIFF.")] = False,
+    imagej: ImageJ = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -38,6 +41,8 @@ def study(
     """
     if (file is not None) + quick + phantoms != 1:
         raise ParameterError("study takes a file, or --quick, or --phantoms; give one of them")
+    if imagej is not None:
+        use(imagej)
     phantom_study = quick_study if quick else paper_study
     config = phantom_study(seed=seed) if file is None else read_study(file)
     with progress_bar("start") as tell:

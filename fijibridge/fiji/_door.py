@@ -315,3 +315,13 @@ def current() -> Fiji:
         if _default is None or _default.closed:
             _default = Fiji()
         return _default
+
+
+def use(imagej: str | Path) -> None:
+    """Make `current` give this ImageJ from now on; what ran in the one before is ended."""
+    global _default
+    made = Fiji(imagej)
+    with _making:
+        before, _default = _default, made
+    if before is not None:
+        before.close()

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from .. import ops
 from ..errors import LabelsError, ParameterError
+from ..fiji import segment_by_weka
 from ..forest import Forest, Trainer
 from ..forest._grow import grow
 from ..forest._labels import Painted, painted_voxels, thinned
 from ..operation import Engine
-from ..volume import Volume
+from ..volume import Volume, with_data
 from .classes import Window, range_means
 from .methods import Segmentation, labels_from_masks
 from .people import Choices, Person, choose, paint, perceive
@@ -34,6 +35,8 @@ MOST = 6_000
 TREES, LEAF = 30, 10
 #: The same while somebody still paints.
 _MOST_WHILE_PAINTING, _TREES_WHILE_PAINTING = 1_000, 8
+#: What simulated people paint for Weka is what they paint for MLX25.
+_WEKA_COVERAGE = 0.25
 #: Labels 1 and 2 of the study from dark to bright.
 _CLASSES = (2, 1)
 
@@ -111,24 +114,19 @@ def is_automatic(method: str) -> bool:
 
 
 def learns(method: str) -> bool:
-    """Tell whether a method is a forest of ours."""
-    return method == "forest" or method.startswith("ML")
+    """Tell whether a method learns from labels: our forests, and Trainable Weka Segmentation."""
+    return method in ("forest", "weka") or method.startswith("ML")
 
 
 def check_method(method: str) -> None:
     """Raise ParameterError for a name that is no method."""
-    if method in PAPER_METHODS or is_automatic(method) or method in ("forest", "given"):
+    if method in PAPER_METHODS or is_automatic(method) or method in ("forest", "weka", "given"):
         return
-    if "weka" in method.lower():
-        raise ParameterError(
-            f"a study does not run {method!r} itself: segment with Trainable Weka Segmentation in Fiji, save its "
-            "labels as USER/DATASET/given.tif (1 = active material, 2 = the rest), and name the method 'given'"
-        )
     if method.startswith("MLX") and method[3:].isdigit() and 0 < int(method[3:]) <= 95:
         return
     raise ParameterError(
         f"there is no method {method!r}; there are {', '.join(PAPER_METHODS)}, forest (labels as given), "
-        "given (a finished segmentation), "
+        "weka (the same labels, in Fiji), given (a finished segmentation), "
         f"and the automatic thresholds {', '.join(AUTOMATIC)}"
     )
 
@@ -157,10 +155,21 @@ def segment_by_labels(bench: Bench, labels: Volume | Mapping[int, Any]) -> Segme
     return Segmentation(bench.forest(labels).predict(bench.volume))
 
 
+def segment_in_weka(bench: Bench, labels: Volume | Mapping[int, Any]) -> Segmentation:
+    """Segment by Trainable Weka Segmentation, trained on the very voxels that our forest would learn from."""
+    painted = thinned(painted_voxels(bench.volume, labels), bench.most, bench.seed)
+    examples = np.zeros(bench.volume.size, np.uint8)
+    examples[painted.voxels] = painted.value
+    on_grid = with_data(bench.volume, examples.reshape(bench.volume.shape))
+    return Segmentation(segment_by_weka(bench.volume, on_grid, seed=bench.seed))
+
+
 def segment_by_person(bench: Bench, method: str, person: Person) -> Segmentation:
     """Segment by any method of the paper as a simulated person does."""
     if is_automatic(method):
         return segment_automatically(bench, method)
+    if method == "weka":
+        return segment_in_weka(bench, paint_iteratively(bench, _WEKA_COVERAGE, person))
     rng = np.random.default_rng([bench.seed, *person.name.encode()])
     choices = choose(bench.volume, person, rng)
     if method.startswith("MLX"):

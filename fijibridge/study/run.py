@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..assess import SignalToNoise, Surface, sampling_error, signal_to_noise
+from ..assess import SignalToNoise, Surface, block_bootstrap, sampling_error, signal_to_noise
 from ..errors import FijibridgeError
+from ..fiji import check_weka
 from ..io import read_volume
 from ..operation import jsonable
 from ..phantom.library import make_sample
@@ -44,8 +45,10 @@ class Dataset(NamedTuple):
     truth: Volume | None
     #: Of the raw and filtered image, where the truth is known.
     noise: dict[str, SignalToNoise]
-    #: Sampling error of the fraction, from the truth or from Otsu's segmentation.
+    #: Sampling error of the fraction, from the truth or from Otsu's segmentation: by the two-point correlation, and by
+    #: a bootstrap of blocks.
     sampling: float
+    bootstrap: float
     simulated: bool
     #: What a better instrument says of the same material.
     base: Base | None = None
@@ -107,7 +110,10 @@ def run_study(config: StudyConfig, folder: Path, *, progress: Report | None = No
     ------
     ReadError, VolumeError : an input cannot be read, or does not fit.
     WriteError : the folder cannot be written.
+    EngineMissingError : the study names the method weka, and the ImageJ does not have it.
     """
+    if "weka" in config.methods:
+        check_weka()
     tell = progress or (lambda _text, _share: None)
     study = Study(config, CellStore(folder / "cells"))
     jobs = list(_jobs(config))
@@ -144,8 +150,9 @@ def load_dataset(dataset: DatasetConfig, config: StudyConfig) -> Dataset:
     inputs = {kind: volume for kind, volume in inputs.items() if kind in config.inputs}
     noise = {kind: signal_to_noise(volume, truth) for kind, volume in inputs.items()} if truth is not None else {}
     known = truth if truth is not None else segment_automatically(Bench(grey), "otsu").labels
-    sampling = sampling_error(known).std if min(grey.shape) >= 4 else 0.0
-    return Dataset(dataset.name, describe_grid(grey), inputs, truth, noise, sampling, dataset.phantom is not None)
+    sampling, bootstrap = (sampling_error(known).std, block_bootstrap(known)) if min(grey.shape) >= 4 else (0.0, 0.0)
+    simulated = dataset.phantom is not None
+    return Dataset(dataset.name, describe_grid(grey), inputs, truth, noise, sampling, bootstrap, simulated)
 
 
 def _read(dataset: DatasetConfig, seed: int) -> tuple[Volume, Volume | None]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from .._report.planes import draw_orthoslices, show_grey
 from ..assess import difference_map
@@ -31,17 +32,33 @@ def workflow(study: Study) -> Figure:
         ("users", "\n".join(f"{u.name}{' (simulated)' if u.simulated else ''}" for u in config.user)),
         ("numbers", "AM fraction and ±\nspread over users\nimage subtraction\ndistance to truth"),
     ]
-    figure = Figure(figsize=(10.5, 1.9), layout="constrained")
-    axis = figure.subplots()
+    figure = Figure(figsize=(10.5, 1.9))
+    axis = figure.add_axes((0, 0, 1, 1))
     axis.set_axis_off()
-    axis.set(xlim=(0, len(boxes)), ylim=(0, 1))
-    for place, (title, text) in enumerate(boxes):
-        style = {"boxstyle": "round,pad=0.5", "fc": "#eef3f9", "ec": "#1f5fa8"}
-        axis.text(place + 0.45, 0.45, text, ha="center", va="center", fontsize=7.5, bbox=style, color="#1b2430")
-        axis.text(place + 0.45, 0.97, title, ha="center", va="top", fontsize=9, weight="bold")
-        if place:
-            axis.annotate("", (place + 0.06, 0.45), (place - 0.1, 0.45), arrowprops={"arrowstyle": "->"})
+    axis.set(xlim=(0, 1), ylim=(0, 1))
+    style = {"boxstyle": "round,pad=0.5", "fc": "#eef3f9", "ec": "#1f5fa8"}
+    drawn = [axis.text(0, 0.43, text, ha="center", va="center", fontsize=7.5, bbox=style, color="#1b2430")
+             for _, text in boxes]  # fmt: skip
+    figure.draw_without_rendering()
+    widths = [_width(axis, text) for text in drawn]
+    gap = max((1 - sum(widths)) / (len(boxes) + 1), 0.01)
+    left = gap
+    for (title, _), text, width in zip(boxes, drawn, widths, strict=True):
+        text.set_x(left + width / 2)
+        axis.text(left + width / 2, 0.97, title, ha="center", va="top", fontsize=9, weight="bold")
+        if left > gap:
+            axis.annotate(
+                "", (left, 0.43), (left - gap, 0.43), arrowprops={"arrowstyle": "->", "shrinkA": 3, "shrinkB": 3}
+            )
+        left += width + gap
     return figure
+
+
+def _width(axis: Axes, text: Text) -> float:
+    """Give the width of a text's box as a share of the axis."""
+    patch = text.get_bbox_patch()
+    box = text.get_window_extent() if patch is None else patch.get_window_extent()
+    return float(box.width / axis.get_window_extent().width)
 
 
 def _method_names(methods: Sequence[str]) -> str:

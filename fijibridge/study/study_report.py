@@ -197,6 +197,7 @@ def _plus_minus(study: Study, groups: Sequence[Group]) -> Iterator[dict[str, Any
                     "methods": name,
                     **parts,
                     "between_methods": between,
+                    "bootstrap": study.datasets[dataset].bootstrap,
                     "truth": true_fraction(study, dataset),
                 }
 

@@ -114,8 +114,8 @@ def kind_of(method: str) -> str:
         return "simple"
     if method in WATERSHED:
         return "watershed"
-    if method == "given":
-        return "given"
+    if method in ("weka", "given"):
+        return method
     return "forest" if method.startswith("ML") or method == "forest" else "automatic"
 
 

@@ -16,7 +16,15 @@ from ._labkit import read_labkit
 from ._rois import read_rois
 from .classes import Window
 from .config import UserConfig
-from .matrix import Bench, Threshold, seed_slices, segment_by_choices, segment_by_labels, segment_by_windows
+from .matrix import (
+    Bench,
+    Threshold,
+    seed_slices,
+    segment_by_choices,
+    segment_by_labels,
+    segment_by_windows,
+    segment_in_weka,
+)
 from .methods import Segmentation
 from .people import Choices
 
@@ -72,8 +80,8 @@ READERS = {".zip": read_rois, ".roi": read_rois, ".ilp": _read_project, ".labeli
 
 
 def find_labels(folder: Path, dataset: str, method: str) -> Path | None:
-    """Find what a user painted for a method: ``folder/DATASET/METHOD.*``, or ``folder/DATASET.*`` for ``forest``."""
-    stem = folder / dataset if method == "forest" else folder / dataset / method
+    """Find what a user painted: ``folder/DATASET/METHOD.*``; ``folder/DATASET.*`` for ``forest`` and ``weka``."""
+    stem = folder / dataset if method in ("forest", "weka") else folder / dataset / method
     ending = next((e for e in (*READERS, *_IMAGES) if stem.with_name(stem.name + e).is_file()), None)
     return None if ending is None else stem.with_name(stem.name + ending)
 
@@ -83,7 +91,7 @@ def segment_by_user(bench: Bench, method: str, user: UserConfig, dataset: str) -
 
     For the method ``given`` their labels are the segmentation, made with any other program.
     """
-    if method in ("forest", "given") or method.startswith("MLX"):
+    if method in ("forest", "weka", "given") or method.startswith("MLX"):
         path = None if user.labels is None else find_labels(user.labels, dataset, method)
         return None if path is None else _from_file(bench, method, path)
     return _from_levels(bench, method, user, dataset)
@@ -91,7 +99,9 @@ def segment_by_user(bench: Bench, method: str, user: UserConfig, dataset: str) -
 
 def _from_file(bench: Bench, method: str, path: Path) -> Segmentation:
     labels = read_labels(path, bench.volume)
-    return _whole(labels, path) if method == "given" else segment_by_labels(bench, labels)
+    if method == "given":
+        return _whole(labels, path)
+    return segment_in_weka(bench, labels) if method == "weka" else segment_by_labels(bench, labels)
 
 
 def _from_levels(bench: Bench, method: str, user: UserConfig, dataset: str) -> Segmentation | None:

@@ -42,7 +42,6 @@ def test_a_typo_names_the_nearest_key(change, nearest):
     ("change", "said"),
     [
         ({"methods": ["S4"]}, "no method 'S4'"),
-        ({"methods": ["weka"]}, "Trainable Weka Segmentation"),
         ({"dataset": []}, "needs a name"),
         ({"dataset": [{"name": "a"}]}, "path or phantom"),
         ({"dataset": [{"name": "a", "phantom": "LFP"}]}, "phantoms are"),

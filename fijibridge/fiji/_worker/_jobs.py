@@ -1,4 +1,4 @@
-"""The jobs a worker can do: run a macro, a menu command, a script; list the commands."""
+"""The jobs a worker can do: run a macro, a menu command, a script, Weka's segmentation; list the commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import jpype
 
-from . import _faults, _output, _roi_manager
+from . import _faults, _output, _roi_manager, _weka
 from ._images import open_image, plan_images, roi_out, ship_images
 from ._java import ImageJ, java
 from ._java_source import STATE
@@ -61,6 +61,11 @@ def _script(job: dict[str, Any], started: ImageJ) -> dict[str, Any]:
     return {"returned": run_script(job["path"], job["argument"], job["values"], started.gateway)}
 
 
+def _segment(job: dict[str, Any], _started: ImageJ) -> dict[str, Any]:
+    _weka.segment(job["seed"])
+    return {}
+
+
 def _facts(_job: dict[str, Any], _started: ImageJ) -> dict[str, Any]:
     menus = java("ij.Menus")
     return {"commands": sorted(str(name) for name in menus.getCommands().keySet())}
@@ -70,6 +75,7 @@ _KINDS: dict[str, Callable[[dict[str, Any], ImageJ], dict[str, Any]]] = {
     "macro": _macro,
     "command": _command,
     "script": _script,
+    "weka": _segment,
     "facts": _facts,
 }
 
