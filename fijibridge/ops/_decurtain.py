@@ -15,8 +15,9 @@ from ..io.spill import copied, new_array
 from ..operation import Engine, operation
 from ..volume import Volume, check_volume, with_data
 from . import _fiji as imagej
-from ._decurtain_fit import Image, fit_streaks, spread_strips
-from ._decurtain_plan import Plan, make_plan, shear
+from ._decurtain_angle import shear
+from ._decurtain_fit import Image, fit_streaks
+from ._decurtain_plan import Plan, make_plan
 from ._decurtain_wavelet import check_wavelet, wavelet_fft
 from ._running import told
 
@@ -142,13 +143,14 @@ def _rescale(plan: Plan, strength: float) -> NDArray[np.float64]:
 def _streaks(image: Image, plan: Plan, gate: NDArray[np.float64]) -> Image:
     """Give the streaks of one slice, of each width as much as the plan says."""
     upright = shear(image, plan.angle_deg)
-    strips, factor = fit_streaks(upright, plan.noise, gain=plan.kind == "gain")
+    fitted = fit_streaks(upright, plan.noise, gain=plan.kind == "gain")
+    strips = fitted.strips
     # Frequencies of a finite row repeat: mirror it so that its ends meet.
     mirrored = np.concatenate([strips, strips[:, ::-1]], axis=1)
     frequencies = mirrored.shape[1] // 2 + 1
     share = np.interp(np.linspace(0, 1, frequencies), np.linspace(0, 1, len(gate)), gate).astype(np.float32)
     kept = fft.irfft(fft.rfft(mirrored, axis=1) * share, mirrored.shape[1], axis=1)[:, : strips.shape[1]]
-    return shear(factor * spread_strips(np.asarray(kept, np.float32), image.shape[0]), plan.angle_deg, back=True)
+    return shear(fitted.spread(np.asarray(kept, np.float32)), plan.angle_deg, back=True)
 
 
 def _wavelet_streaks(image: Image, angle: float, wavelet: str, level: int, sigma: float) -> Image:

@@ -8,17 +8,19 @@ grey levels of the slice as well (`_decurtain_levels`).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.linalg import solveh_banded
 
+from . import _decurtain_passes as passes
 from ._decurtain_levels import find_levels
+from ._decurtain_solve import System, solve
 
 Image = NDArray[np.float32]
 
-#: Rows of a strip, and the most strips of a slice (the cost of the solution grows with the square of their number).
+#: Rows of a strip, and the most strips of a slice.
 _STRIP, _MOST_STRIPS = 20, 64
 #: How tightly neighbouring strips are tied: their values, and their differences along x.
 _TIE, _TIE_SLOPE = 3.0, 10.0
@@ -35,6 +37,27 @@ _EDGE_SIGMA = 1.5
 _ROUNDS = (4.0, 2.0, 1.0, 1.0)
 #: Strips over which a streak must last to be believed at first sight.
 _LASTING = 5
+#: Brightness of a pixel as a share of the mean is held between these.
+_GAIN, _OFFSET = np.array((0.2, 4.0), np.float32), np.array((1.0, 1.0), np.float32)
+
+
+class Brightness(NamedTuple):
+    """The brightness of each pixel: the slice without its streaks, smoothed, beside its mean, within limits."""
+
+    ground: Image
+    per_mean: np.float32
+    limits: NDArray[np.float32]
+
+
+class Fitted(NamedTuple):
+    """The streaks of a slice by strip (strips, columns), and what they are to be multiplied with at each pixel."""
+
+    strips: Image
+    brightness: Brightness
+
+    def spread(self, strips: Image | None = None) -> Image:
+        """Give the streaks (or others, by strip) at every pixel."""
+        return _spread(self.strips if strips is None else strips, self.brightness)
 
 
 def strip_rows(rows: int) -> int:
@@ -51,56 +74,57 @@ def pixel_noise(image: Image) -> float:
     return max(spread, 0.004 * float(np.ptp(image)), 1e-6)
 
 
-def fit_streaks(image: Image, noise: float, *, gain: bool) -> tuple[Image, Image]:
-    """Give the streaks by strip (strips, columns) and what they are to be multiplied with at each pixel.
+def smoothed(image: Image, sigma: float, *, reach: float = 2.5) -> Image:
+    """Smooth a slice with a Gaussian that reaches so many standard deviations."""
+    taps = np.exp(-0.5 * (np.arange(round(reach * sigma) + 1) / sigma) ** 2)
+    return np.asarray(passes.smooth(image, (taps / (2 * taps.sum() - 1)).astype(np.float32)), np.float32)
 
-    `gain` says that streaks grow with the brightness of what they run over.
-    """
+
+def fit_streaks(image: Image, noise: float, *, gain: bool) -> Fitted:
+    """Fit the streaks of one slice; `gain` says that they grow with the brightness of what they run over."""
     rows, columns = image.shape
     strip = strip_rows(rows)
     count = max(2, rows // strip)
     loose = np.ones((count - 1, columns), np.float32)
-    factor = (
-        brightness_factor(ndimage.gaussian_filter(image, _EDGE_SIGMA, truncate=2.5)) if gain else np.ones_like(image)
-    )
-    streaks = _start(image, factor, count, strip)
-    full = spread_strips(streaks, rows)
+    under = _brightness(image, gain)
+    streaks = _start(image, under, count)
     for ease in _ROUNDS:
-        sample = ndimage.gaussian_filter(image - factor * full, _EDGE_SIGMA, truncate=2.5)
-        if gain:
-            factor = brightness_factor(sample)
-        slope = _slope(sample)
-        levels = find_levels(sample, slope, _EDGE * noise, noise)
+        under = _brightness(image - _spread(streaks, under), gain)
+        levels = find_levels(under.ground, _EDGE * noise, noise)
         scale = ease * _doubt(streaks, noise)
-        calm = _calm(slope, _EDGE * scale, strip)
-        weight, pull = _gather(image, calm, factor, streaks, (_CUT * scale, strip))
-        hold, held = _hold(sample, calm, factor, streaks, (strip, *levels))
-        streaks = _solve(weight, pull, loose, hold, held)
+        powers = ((_CUT * scale) ** -2, (_EDGE * scale) ** -4)
+        across, pull, hold, held = passes.gather(image, *under, streaks, strip, powers, levels)
+        streaks = solve(_system(across, pull, loose, _HOLD * hold, _HOLD * held), streaks)
         # What all columns share is the brightness of a strip, not a streak.
         streaks -= streaks.mean(axis=1, keepdims=True)
         loose = 1 / (1 + (np.diff(streaks, axis=0) / (_STEP * _between(scale))) ** 2)
-        full = spread_strips(streaks, rows)
-    return streaks, factor
+    return Fitted(streaks, under)
 
 
-def _start(image: Image, factor: Image, count: int, strip: int) -> Image:
+def _start(image: Image, under: Brightness, count: int) -> Image:
     """Give the streaks that are the same over several strips, whatever their height.
 
     Seen from nothing, a streak that is much higher than the noise looks like an edge of the sample and would be left.
     """
-    rows = np.linspace(0, len(image) - 1, count * 8).astype(int)
-    across = np.diff(image[rows], axis=1) / (0.5 * (factor[rows, 1:] + factor[rows, :-1]))
-    middle = np.median(across.reshape(count, 8, -1), axis=1)
+    middle = passes.middle_steps(image, *under, count)
     lasting = ndimage.median_filter(middle, size=(min(_LASTING, count), 1), mode="nearest")
-    weight = np.full_like(lasting, strip)
+    weight = np.full_like(lasting, strip_rows(len(image)))
     nothing = np.zeros((count, image.shape[1]), np.float32)
-    return _solve(weight, weight * lasting, np.ones_like(nothing[1:]), nothing, nothing)
+    return solve(_system(weight, weight * lasting, np.ones_like(nothing[1:]), nothing, nothing), nothing)
+
+
+def _system(across: Image, pull: Image, loose: Image, hold: Image, held: Image) -> System:
+    """Put together what differences of columns (weights, pulls), ties of strips and grey levels ask for."""
+    right = held.copy()
+    right[:, :-1] -= pull
+    right[:, 1:] += pull
+    slope = (0.5 * _TIE_SLOPE) * (loose[:, 1:] + loose[:, :-1])
+    return System(_PULL + hold, _TIE * loose, slope, across, right)
 
 
 def _doubt(streaks: Image, noise: float) -> Image:
     """Give the standard deviation that differences of neighbouring columns may have beside the fit (strips, gaps)."""
-    steps = ndimage.maximum_filter(np.abs(np.diff(streaks, axis=1)), 3)
-    return np.asarray(np.sqrt(noise**2 + (_LOYAL * steps) ** 2), np.float32)
+    return np.asarray(np.sqrt(noise**2 + (_LOYAL * passes.highest_steps(streaks)) ** 2), np.float32)
 
 
 def _between(scale: Image) -> Image:
@@ -110,113 +134,10 @@ def _between(scale: Image) -> Image:
     return np.asarray(0.5 * (columns[1:] + columns[:-1]), np.float32)
 
 
-def brightness_factor(sample: Image) -> Image:
-    """Give the brightness of each pixel as a share of the mean, within limits."""
-    return np.asarray(np.clip(sample / max(float(sample.mean()), 1e-6), 0.2, 4.0), np.float32)
+def _brightness(clean: Image, gain: bool) -> Brightness:
+    ground = smoothed(clean, _EDGE_SIGMA)
+    return Brightness(ground, np.float32(1 / max(float(ground.mean()), 1e-6)), _GAIN if gain else _OFFSET)
 
 
-def spread_strips(streaks: Image, rows: int) -> Image:
-    """Interpolate strips to all rows."""
-    strip = strip_rows(rows)
-    place = np.clip((np.arange(rows) - (strip - 1) / 2) / strip, 0, len(streaks) - 1)
-    below = np.minimum(place.astype(int), len(streaks) - 2)
-    share = (place - below).astype(np.float32)[:, None]
-    return np.asarray(streaks[below] * (1 - share) + streaks[below + 1] * share, np.float32)
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def _slope(sample):  # type: ignore[no-untyped-def]
-    """Give the squared slope half-way between neighbouring columns; the first and last row get none to be used."""
-    rows, columns = sample.shape
-    slope = np.full((rows, columns - 1), np.float32(1e15))
-    for y in range(1, rows - 1):
-        for x in range(columns - 1):
-            right = sample[y, x + 1] - sample[y, x]
-            down = 0.25 * (sample[y + 1, x] - sample[y - 1, x] + sample[y + 1, x + 1] - sample[y - 1, x + 1])
-            slope[y, x] = right * right + down * down
-    return slope
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def _calm(slope, edge, strip):  # type: ignore[no-untyped-def]
-    """Give 1 where the slope is far below `edge` (strips, gaps), 0 where it is far above."""
-    rows, gaps = slope.shape
-    calm = np.empty((rows, gaps), np.float32)
-    power = edge**-4
-    for y in range(rows):
-        b = min(y // strip, edge.shape[0] - 1)
-        for x in range(gaps):
-            calm[y, x] = 1.0 / (1.0 + slope[y, x] * slope[y, x] * power[b, x])
-    return calm
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def _gather(image, calm, factor, streaks, scales):  # type: ignore[no-untyped-def]
-    """Sum, over the rows of each strip, the weights and the weighted differences of neighbouring columns."""
-    cut, strip = scales
-    rows, columns = image.shape
-    count = streaks.shape[0]
-    weights = np.zeros((count, columns - 1), np.float32)
-    pulls = np.zeros((count, columns - 1), np.float32)
-    cut_power = cut**-2
-    for y in range(1, rows - 1):
-        b = min(y // strip, count - 1)
-        for x in range(columns - 1):
-            scale = 0.5 * (factor[y, x] + factor[y, x + 1])
-            difference = image[y, x + 1] - image[y, x]
-            residual = difference - scale * (streaks[b, x + 1] - streaks[b, x])
-            trust = 1.0 / (1.0 + residual * residual * cut_power[b, x])
-            weight = trust * trust * calm[y, x]
-            weights[b, x] += weight * scale * scale
-            pulls[b, x] += weight * scale * difference
-    return weights, pulls
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def _hold(sample, calm, factor, streaks, levels):  # type: ignore[no-untyped-def]
-    """Sum, over the rows of each strip, how far columns lie above their grey levels, streaks known so far included."""
-    strip, above, worth, low, per_level = levels
-    rows, columns = sample.shape
-    count = streaks.shape[0]
-    weights = np.zeros((count, columns), np.float32)
-    heights = np.zeros((count, columns), np.float32)
-    for y in range(1, rows - 1):
-        b = min(y // strip, count - 1)
-        for x in range(columns - 1):
-            level = int((sample[y, x] - low) * per_level + 0.5)
-            weight = worth[level] * calm[y, x] * factor[y, x]
-            weights[b, x] += weight * factor[y, x]
-            heights[b, x] += weight * (factor[y, x] * streaks[b, x] + above[level])
-    return weights, heights
-
-
-def _solve(weight: Image, pull: Image, loose: Image, hold: Image, held: Image) -> Image:
-    """Solve for all strips at once: a banded system, columns outside, strips inside."""
-    count, gaps = weight.shape
-    columns = gaps + 1
-    across, tie = weight.T, _TIE * loose.T
-    slope = 0.5 * _TIE_SLOPE * (loose[:, 1:] + loose[:, :-1]).T
-    band = np.zeros((count + 2, columns, count), np.float32)
-    band[0] = _PULL + _HOLD * hold.T
-    band[0, :-1] += across
-    band[0, 1:] += across
-    band[0, :, :-1] += tie
-    band[0, :, 1:] += tie
-    for at in (np.s_[:-1, :-1], np.s_[1:, :-1], np.s_[:-1, 1:], np.s_[1:, 1:]):
-        band[0][at] += slope
-    band[1, :, :-1] = -tie
-    band[1, :-1, :-1] -= slope
-    band[1, 1:, :-1] -= slope
-    # With two strips, the diagonal neighbour "one column on, one strip back" lies where "one strip on" does.
-    band[count - 1, :-1, 1:] += slope
-    band[count, :-1] = -across
-    band[count, :-1, :-1] -= slope
-    band[count, :-1, 1:] -= slope
-    band[count + 1, :-1, :-1] += slope
-    right = _HOLD * held.T
-    right[:-1] -= pull.T
-    right[1:] += pull.T
-    solved = solveh_banded(
-        band.reshape(count + 2, -1), right.ravel(), lower=True, check_finite=False, overwrite_ab=True, overwrite_b=True
-    )
-    return np.ascontiguousarray(solved.reshape(columns, count).T)
+def _spread(streaks: Image, under: Brightness) -> Image:
+    return np.asarray(passes.spread(streaks, strip_rows(len(under.ground)), *under), np.float32)

@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ._decurtain_passes import calm_histogram
+
 Image = NDArray[np.float32]
 
-_BINS = 512
+#: Bins of the histogram, and of how many rows one is looked at.
+_BINS, _EVERY = 512, 2
 #: In standard deviations of the difference of two pixels: smoothing of the histogram, how far from a peak a grey level
 #: still counts, the spread of a peak that counts in full, and the least spread there is.
 _SMOOTH, _FAR, _NARROW, _LEAST = 0.5, 3.0, 0.35, 0.05
@@ -30,27 +33,27 @@ class Levels(NamedTuple):
 
     above: Image
     worth: Image
-    low: float
-    per_level: float
+    low: np.float32
+    per_level: np.float32
 
 
-def find_levels(sample: Image, slope: Image, edge: float, noise: float) -> Levels:
+def find_levels(ground: Image, edge: float, noise: float) -> Levels:
     """Find the peaks of the histogram of calm ground.
 
-    `sample` is the smoothed slice without the streaks known so far, `slope` its squared slope between neighbouring
-    columns, `edge` the slope from which on a pixel belongs to an edge.
+    `ground` is the smoothed slice without the streaks known so far, `edge` the slope from which on a pixel belongs to
+    an edge.
     """
-    low, high = float(sample.min()), float(sample.max())
+    low, high = float(ground.min()), float(ground.max())
     step = max((high - low) / (_BINS - 1), 1e-6)
-    calm = sample[:, :-1][slope < edge**2]
-    counts = np.bincount(((calm - low) / step + 0.5).astype(np.int32), minlength=_BINS).astype(float)
+    scale = (np.float32(low), np.float32(1 / step))
+    counts = calm_histogram(ground, np.float32(edge), scale, _BINS, _EVERY).astype(float)
     peaks, which = _peaks(ndimage.gaussian_filter1d(counts, max(_SMOOTH * noise / step, 1.0), mode="constant"))
     above = (np.arange(_BINS) - peaks[which]) * step
     members = np.maximum(np.bincount(which, counts), 1)
     spread = np.sqrt(np.bincount(which, counts * np.minimum(np.abs(above), _FAR * noise) ** 2) / members)
     width = (spread + _LEAST * noise)[which]
     worth = np.minimum(1, (_NARROW * noise / width) ** 2) / (1 + (above / (_NEAR * width)) ** 2) ** 2
-    return Levels(above.astype(np.float32), worth.astype(np.float32), low, 1 / step)
+    return Levels(above.astype(np.float32), worth.astype(np.float32), *scale)
 
 
 def _peaks(smooth: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -12,9 +12,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
-from ._decurtain_fit import Image, fit_streaks, pixel_noise, spread_strips, strip_rows
+from ._decurtain_angle import estimate_angle, shear
+from ._decurtain_fit import Image, fit_streaks, pixel_noise
+from ._decurtain_kind import find_kind
 
 #: Slices looked at.
 _LOOKED_AT = 6
@@ -24,9 +26,6 @@ _NONE, _ALL = 2.0, 3.2
 _NONE_HERE, _ALL_HERE = 0.8, 1.3
 #: Widths of streaks (wavelengths in pixels) by which it is decided whether there are any.
 _WIDTHS = (4.0, 80.0)
-#: Logarithm of the height on bright ground against that on dark ground, summed over both fits.
-_TILT = -0.34
-_ANGLES = np.arange(-8.0, 8.01, 0.5)
 
 
 @dataclass(frozen=True)
@@ -62,74 +61,16 @@ def make_plan(
     noise = float(np.median([pixel_noise(image) for image in slices]))
     angle = estimate_angle(slices, noise) if angle_deg is None else angle_deg
     slices = [shear(image, angle) for image in slices]
-    chosen, fitted = _kind(slices, noise) if kind == "auto" else (kind, [])
-    rest = slices if kind != "auto" else slices[1::2]
-    found = _spectrum(fitted + [fit_streaks(image, noise, gain=chosen == "gain")[0] for image in rest])
+    fits = [fit_streaks(image, noise, gain=kind != "offset") for image in slices]
+    chosen = find_kind(slices, fits, noise) if kind == "auto" else kind
+    if kind == "auto" and chosen == "offset":
+        fits = [fit_streaks(image, noise, gain=False) for image in slices]
+    found = _spectrum([fit.strips for fit in fits])
     other = _elsewhere(slices, noise, chosen == "gain")
     strength = _strength(found, other)
     gate = strength * np.clip((found / other - _NONE_HERE) / (_ALL_HERE - _NONE_HERE), 0, 1)
     removed, lost = (float(np.sqrt(np.mean(power * gate**2))) for power in (found, other))
     return Plan(strength, float(angle), chosen, noise, removed, lost, gate)
-
-
-def shear(image: Image, angle_deg: float, *, back: bool = False) -> Image:
-    """Move each row by whole pixels so that streaks at this angle become upright; `back` undoes it exactly."""
-    if angle_deg == 0:
-        return image
-    rows, columns = image.shape
-    by = np.rint(np.tan(np.deg2rad(angle_deg)) * (np.arange(rows) - rows / 2)).astype(int)
-    from_where = (np.arange(columns)[None] + (-by if back else by)[:, None]) % columns
-    return np.take_along_axis(image, from_where, axis=1)
-
-
-def estimate_angle(slices: list[Image], noise: float) -> float:
-    """Find the angle at which long strips of rows agree best on the differences between columns (0 if none does)."""
-    flat = []
-    for image in slices[::3]:
-        across = np.diff(image, axis=1, append=image[:, -1:])
-        flat.append(np.clip(across, -3 * noise, 3 * noise))
-    energy = np.array([sum(_agreement(shear(each, float(angle))) for each in flat) for angle in _ANGLES])
-    best = int(energy.argmax())
-    if energy[best] < 1.3 * np.median(energy) or best in (0, len(_ANGLES) - 1):
-        return 0.0
-    left, middle, right = energy[best - 1 : best + 2]
-    offset = 0.5 * (left - right) / (left - 2 * middle + right)
-    angle = float(_ANGLES[best] + offset * (_ANGLES[1] - _ANGLES[0]))
-    # Half a pixel over a strip cannot be seen: call it upright.
-    return 0.0 if abs(np.tan(np.deg2rad(angle))) * strip_rows(slices[0].shape[0]) < 0.15 else round(angle, 2)
-
-
-def _agreement(across: Image) -> float:
-    rows = min(64, across.shape[0])
-    strips = across[: across.shape[0] // rows * rows].reshape(-1, rows, across.shape[1]).mean(axis=1)
-    return float(np.mean(strips**2))
-
-
-def _kind(slices: list[Image], noise: float) -> tuple[Literal["gain", "offset"], list[Image]]:
-    """Fit both kinds and see whether streaks come out higher on bright ground than the fit said, or lower.
-
-    Streaks of an offset fitted as gain come out too low there by far; streaks of gain fitted as offset a little too
-    high, since each strip finds its own height. The limit lies between the two. Gives the fits of that kind as well.
-    """
-    every = slices[::2]
-    fits = {gain: [fit_streaks(image, noise, gain=gain) for image in every] for gain in (False, True)}
-    gain = sum(_tilt(every, fits[each]) for each in (False, True)) > _TILT
-    return "gain" if gain else "offset", [strips for strips, _ in fits[gain]]
-
-
-def _tilt(slices: list[Image], fits: list[tuple[Image, Image]]) -> float:
-    heights = np.zeros((2, 2))
-    for image, (strips, factor) in zip(slices, fits, strict=True):
-        streaks = factor * spread_strips(strips, image.shape[0])
-        sample = ndimage.gaussian_filter(image - streaks, 3.0)
-        detail, streaks = image - sample, streaks - ndimage.gaussian_filter(streaks, 3.0)
-        calm = ndimage.gaussian_gradient_magnitude(sample, 2.0)
-        flat = calm <= np.quantile(calm, 0.6)
-        low, high = np.quantile(sample[flat], (0.3, 0.7))
-        for k, part in enumerate((flat & (sample <= low), flat & (sample >= high))):
-            heights[k] += (streaks[part] @ detail[part], streaks[part] @ streaks[part])
-    dark, bright = heights[:, 0] / np.maximum(heights[:, 1], 1e-9)
-    return float(np.log(max(bright, 1e-6) / max(dark, 1e-6)))
 
 
 def _elsewhere(slices: list[Image], noise: float, gain: bool) -> NDArray[np.float64]:
@@ -142,7 +83,7 @@ def _elsewhere(slices: list[Image], noise: float, gain: bool) -> NDArray[np.floa
     )
     size = slices[0].shape[1]
     spectra = [
-        _spectrum([fit_streaks(turn(image), noise, gain=gain)[0] for image in every[k % 2 :: 2] or every], size)
+        _spectrum([fit_streaks(turn(image), noise, gain=gain).strips for image in every[k % 2 :: 2] or every], size)
         for k, turn in enumerate(turns)
     ]
     return np.asarray(np.median(spectra, axis=0))
