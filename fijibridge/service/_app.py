@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import mimetypes
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -52,7 +54,16 @@ def make_app(service: Service) -> FastAPI:
     app.add_exception_handler(FijibridgeError, _our_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(HTTPException, _http_error)
+    app.openapi = functools.cache(lambda: _described(app))  # type: ignore[method-assign]  # as FastAPI has it done
     return app
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    from ._examples import with_examples  # it loads the operations
+
+    return with_examples(
+        get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    )
 
 
 @api.get("/status")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from annotated_types import Ge, Le
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ..errors import EngineMissingError, ParameterError, ServiceError
 from ..forest.training import MIN_LEAF, TREES
@@ -19,6 +19,11 @@ from ..volume import make_volume
 from ._descriptions import described
 
 
+def _told(words: str) -> Any:
+    """Describe a parameter, as an operation's docstring does for its own."""
+    return Field(description=words)
+
+
 class _Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -26,41 +31,45 @@ class _Parameters(BaseModel):
 class TrainParameters(_Parameters):
     """Of `train`."""
 
-    trees: Annotated[int, Ge(1), Le(1000)] = TREES
-    min_leaf: Annotated[int, Ge(1)] = MIN_LEAF
-    seed: Annotated[int, Ge(0)] = 0
-    validate_blocks: bool = False
+    trees: Annotated[int, Ge(1), Le(1000), _told("number of trees")] = TREES
+    min_leaf: Annotated[int, Ge(1), _told("fewest voxels in a leaf; 1 grows the trees to the full")] = MIN_LEAF
+    seed: Annotated[int, Ge(0), _told("of the forest's random choices")] = 0
+    validate_blocks: Annotated[bool, _told("also measure the accuracy on blocks that were left out of training")] = (
+        False
+    )
 
 
 class PredictParameters(_Parameters):
     """Of `predict`; `slice` counts from 0, None labels the whole volume."""
 
-    slice: Annotated[int, Ge(0)] | None = None
-    uncertainty: bool = False
+    slice: Annotated[int | None, Ge(0), _told("one slice, counted from 0; None labels the whole volume")] = None
+    uncertainty: Annotated[bool, _told("also write how unsure the forest is of each voxel")] = False
 
 
 class PrepareParameters(_Parameters):
     """Of `prepare`; `from_step` is a step's number or operation."""
 
-    from_step: str = ""
-    clean: bool = False
+    from_step: Annotated[str, _told("begin anew at this step, named by its number or operation")] = ""
+    clean: Annotated[bool, _told("at the end, remove the outputs of all steps but the last")] = False
 
 
 class CompareParameters(_Parameters):
     """Of `compare`."""
 
-    dataset: str = ""
-    user: str = "A"
-    slicewise: bool = False
-    seed: Annotated[int, Ge(0)] = 0
+    dataset: Annotated[str, _told("name in the report; the file's name if left out")] = ""
+    user: Annotated[str, _told("whose labels and settings these are")] = "A"
+    slicewise: Annotated[bool, _told("treat each slice as an image of its own, for slices that are not neighbours")] = (
+        False
+    )
+    seed: Annotated[int, Ge(0), _told("of the forest's random choices")] = 0
 
 
 class StudyParameters(_Parameters):
     """Of `study`; without a study file it runs two small phantoms, or all phantoms at full size."""
 
-    phantoms: bool = False
-    labels: bool = False
-    seed: Annotated[int, Ge(0)] = 0
+    phantoms: Annotated[bool, _told("all simulated scans at full size, which takes hours")] = False
+    labels: Annotated[bool, _told("also keep every segmentation as a TIFF")] = False
+    seed: Annotated[int, Ge(0), _told("of the simulated scans and users")] = 0
 
 
 class Entry(NamedTuple):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ServiceError
 from ..forest import Forest, Trainer, save_forest
@@ -15,6 +16,9 @@ from ..forest.preview import SlicePreview
 from ..io import read_volume, write_volume
 from ..study.users import read_labels
 from ..volume import Volume
+
+#: Labelled slices, by their number.
+Planes: TypeAlias = Mapping[int, NDArray[Any]]
 
 #: The one session of this process, by the name "session"; a worker that serves jobs has none.
 OPEN: dict[str, Session] = {}
@@ -28,10 +32,14 @@ class Session:
         self.trainer = Trainer(volume)
         self.slices = SlicePreview(self.trainer)
 
-    def fit(self, order: Mapping[str, Any]) -> Forest:
-        """Train on labels as they are now; only voxels that were not labelled before need features."""
+    def labelled(self, order: Mapping[str, Any]) -> Planes:
+        """Read the labels as they are now: the slices that have any."""
         labels = np.asarray(read_labels(Path(order["labels"]), self.volume).data)
-        return self.trainer.fit({z: plane for z, plane in enumerate(labels) if plane.any()}, **order["forest"])
+        return {z: plane for z, plane in enumerate(labels) if plane.any()}
+
+    def fit(self, planes: Planes, order: Mapping[str, Any]) -> Forest:
+        """Train on labels; only voxels that were not labelled before need features."""
+        return self.trainer.fit(planes, **order["forest"])
 
 
 def _session() -> Session:
@@ -53,20 +61,30 @@ def _read(order: Mapping[str, Any]) -> Volume:
 
 
 def preview(order: Mapping[str, Any]) -> dict[str, Any]:
-    """Train on the labels as they are now, and label one slice."""
+    """Train on the labels as they are now, and label one slice; tell how many voxels were trained on."""
     start = time.perf_counter()
     session = _session()
-    forest = session.fit(order)
+    planes = session.labelled(order)
+    forest = session.fit(planes, order)
     write_volume(session.slices.predict(forest, order["slice"]), order["output"])
     return {
         "labels": order["output"],
         "seconds": round(time.perf_counter() - start, 3),
         "classes": list(forest.classes),
+        "labelled": _counts(planes),
+        "trained": dict(forest.provenance["voxels_per_class"]),
     }
 
 
 def model(order: Mapping[str, Any]) -> dict[str, Any]:
     """Train on the labels as they are now, and save the forest."""
-    forest = _session().fit(order)
+    session = _session()
+    forest = session.fit(session.labelled(order), order)
     save_forest(forest, order["output"])
     return {"model": order["output"], "classes": list(forest.classes)}
+
+
+def _counts(planes: Planes) -> dict[str, int]:
+    """Count the labelled voxels of each class."""
+    found = sum((np.bincount(plane.ravel(), minlength=256) for plane in planes.values()), np.zeros(256, np.int64))
+    return {str(label): int(count) for label, count in enumerate(found) if label and count}

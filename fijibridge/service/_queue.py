@@ -28,6 +28,8 @@ _BEAT_S = 0.25
 _CLOSE_S, _PAUSE_S = 5.0, 1.0
 #: A job whose progress is guessed from earlier runs is not called nearly done for ever: it stops here.
 _GUESS_MOST = 0.95
+#: Of a job that is over while the list of jobs cannot be written.
+_NO_ROOM = "over; waits until the list of jobs can be written, make room on the disk"
 
 
 @dataclass
@@ -41,6 +43,8 @@ class _Running:
     #: Seconds in all, by the speed of earlier runs.
     guess_s: float | None = None
     cancelled: str = ""
+    #: Its work has ended, well or not; what is left is to write that down.
+    is_over: bool = False
     began: float = field(default_factory=time.monotonic)
 
     def now(self) -> Job:
@@ -102,7 +106,11 @@ class JobQueue:
         """Queue a job; it is on disk when this returns."""
         with _our_words("make a folder for the job"):
             self.folder(job).mkdir(mode=0o700)
-        self.store.add(job)
+        try:
+            self.store.add(job)
+        except ServiceError:
+            self.folder(job).rmdir()
+            raise
         self._write(job)
         with self._changed:
             self._changed.notify()
@@ -125,7 +133,7 @@ class JobQueue:
             if running is not None:
                 running.cancelled = why or "cancelled"
                 # More than once: the job may not have reached its worker yet.
-                while self._running.get(number) is running:
+                while self._running.get(number) is running and not running.is_over:
                     running.worker.kill()
                     self._changed.wait(_BEAT_S)
             elif job.state == "queued":
@@ -186,10 +194,25 @@ class JobQueue:
             if state != "done":
                 _clear_parts(job, self.folder(job))
             try:
-                self._end(running.now(), state, error=error, result=result if state == "done" else None)
+                self._settle(running, state, error=error, result=result if state == "done" else None)
             finally:
                 del self._running[job.id]
                 self._changed.notify_all()
+
+    def _settle(self, running: _Running, state: State, *, error: str | None, result: Mapping[str, Any] | None) -> None:
+        """Write how a job ended; while the list cannot be written, wait for room: what the job made is there."""
+        running.is_over = True
+        while True:
+            try:
+                self._end(running.now(), state, error=error, result=result)
+                return
+            except ServiceError as fault:
+                if self._closing:
+                    raise
+                if running.message != _NO_ROOM:
+                    _log.error("%s", fault)
+                running.message = _NO_ROOM
+                self._changed.wait(_PAUSE_S)
 
     def _order(self, job: Job) -> dict[str, Any]:
         folder = self.folder(job)

@@ -56,8 +56,8 @@ class PreviewRequest(_ForestRequest):
     """Labels as they are now, and the slice (from 0) to label by them."""
 
     slice: Annotated[int, Field(ge=0, examples=[25])]
-    #: Voxels of a class that a preview trains on: an answer within a second matters more than the last of them.
-    most: Annotated[int, Field(ge=1)] = PREVIEW_MOST
+    #: An answer within a second matters more here than the last of the voxels; the answer tells both numbers.
+    most: Annotated[int, Field(ge=1, description="Voxels of a class that a preview trains on.")] = PREVIEW_MOST
     output: Annotated[_PATH | None, Field(examples=["/data/preview.tif"])] = None
 
 

@@ -74,6 +74,7 @@ class StateFolder:
             for folder in (self.root, self.inbox, self.jobs):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 folder.chmod(0o700)
+            self._lock.open("ab").close()
         except OSError as error:
             raise ServiceError(
                 f"the service cannot use its folder {self.root}: {error.strerror or error}; set FIJIBRIDGE_STATE to "
@@ -84,7 +85,12 @@ class StateFolder:
     def write_address(self, address: Address) -> None:
         """Say where the service is, to this user alone."""
         text = json.dumps({"port": address.port, "token": address.token, "pid": address.pid})
-        replace_text(self._address, text)
+        try:
+            replace_text(self._address, text)
+        except OSError as error:
+            raise ServiceError(
+                f"the service cannot write {self._address}: {error.strerror or error}; make room on the disk"
+            ) from error
 
     def remove_address(self) -> None:
         """Say that the service is nowhere."""
@@ -142,8 +148,12 @@ def replace_text(path: Path, text: str) -> None:
     """Replace a small text file in one step, readable by this user alone; readers see the old or the new one whole."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
     for last in (*[False] * _REPLACE_TRIES, True):
         try:
             part.replace(path)

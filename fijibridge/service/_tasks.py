@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import WriteError
 from ..forest import Trainer, cross_validate, load_forest, read_ilastik, save_forest
-from ..io import write_volume
+from ..io import make_folder, write_volume
 from ..pipeline import find_step, load_recipe
 from ..prepare import prepare as prepare_stack
 from ..study.compare import compare as compare_methods
@@ -79,7 +79,7 @@ def prepare(order: Order, tell: Tell) -> dict[str, Any]:
     _check_places(order, [recipe.source, *(Path(file) for step in recipe.steps for file in step.files.values())])
     asked = order["parameters"]
     start = find_step(recipe, asked["from_step"]) if asked["from_step"] else None
-    out = _folder(order)
+    out = make_folder(output_file(order, "output"))
     command = _command("prepare", order["inputs"]["recipe"], out)
     made = prepare_stack(recipe, out, command=command, start=start, clean=asked["clean"], progress=_told(tell))
     files = [str(made.volume), str(made.recipe), str(made.report)]
@@ -94,7 +94,7 @@ def compare(order: Order, tell: Tell) -> dict[str, Any]:
     asked["dataset"] = asked["dataset"] or Path(order["inputs"]["volume"]).stem
     labels = _labels(order, "labels", volume)
     result = compare_methods(volume, labels, truth=truth, **asked, progress=_told(tell))
-    out = _folder(order)
+    out = make_folder(output_file(order, "output"))
     report = write_comparison(result, out, command=_command("compare", order["inputs"]["volume"], out))
     return _reported(report, list(records(result)))
 
@@ -107,7 +107,7 @@ def study(order: Order, tell: Tell) -> dict[str, Any]:
     config = read_study(Path(file)) if file else (paper_study if asked["phantoms"] else quick_study)(seed=seed)
     _check_places(order, [path for each in config.dataset for path in (each.path, each.truth, each.geometry)])
     _check_places(order, [user.labels for user in config.user])
-    out = _folder(order)
+    out = make_folder(output_file(order, "output"))
     result = run_study(config, out, progress=lambda text, share: tell(message=text, progress=0.95 * share))
     report = write_study(
         result,
@@ -138,15 +138,6 @@ def _labels(order: Order, name: str, volume: Volume) -> Volume:
 def _reported(report: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
     files = [report.with_name(name) for name in ("report.html", "results.csv", "results.json")]
     return {"kind": "report", "files": [str(file) for file in files], "report": str(report), "table": rows}
-
-
-def _folder(order: Order) -> Path:
-    out = output_file(order, "output")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot make the folder {out}: {error.strerror or error}; name another output") from error
-    return out
 
 
 def _command(name: str, what: str, out: Path) -> str:

@@ -93,6 +93,16 @@ class Worker:
 
 
 def _start(log: Path, load: str) -> subprocess.Popen[bytes]:
+    try:
+        return _start_process(log, load)
+    except OSError as error:
+        raise WorkerDiedError(
+            f"a worker cannot be started ({error.strerror or error}); make room on the disk or in memory, and start "
+            "the job again"
+        ) from error
+
+
+def _start_process(log: Path, load: str) -> subprocess.Popen[bytes]:
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from ..errors import JobCancelledError, ServiceError
-from ..io import read_volume, write_volume
-from ..volume import Volume
+from ..io import write_volume
+from ..volume import Units, Volume
+from ._client_job import ClientJob
+from ._client_painting import ClientSession
 from ._http import ask
 from ._launch import ensure
-from ._state import Address, StateFolder, state_folder
-
-#: Seconds between two looks at a job.
-_POLL_S = 0.1
+from ._state import StateFolder, state_folder
 
 
 class Client:
@@ -63,6 +58,8 @@ class Client:
         engine: str = "native",
         output: str | Path | None = None,
         inputs: Mapping[str, Volume | str | Path] | None = None,
+        spacing: tuple[float, float, float] | None = None,
+        spacing_units: Units = "nm",
         **parameters: Any,
     ) -> ClientJob:
         """Queue a job and return at once.
@@ -74,6 +71,7 @@ class Client:
         engine : ``"native"`` or ``"fiji"``.
         output : file or folder for the result; the job's own folder if left out.
         inputs : further input files by name, such as ``labels``, ``model``, ``recipe``, or volumes for them.
+        spacing, spacing_units : voxel size (z, y, x) where the file of `volume` does not say it.
         parameters : of the operation.
 
         Raises
@@ -87,6 +85,7 @@ class Client:
             "parameters": parameters,
             "inputs": {name: self._hand_over(each) for name, each in named.items()},
             "output": None if output is None else str(Path(output).absolute()),
+            **({} if spacing is None else {"spacing": spacing, "units": spacing_units}),
         }
         return ClientJob(self._address, ask(self._address, "POST", "/api/jobs", body)["id"])
 
@@ -106,95 +105,40 @@ class Client:
             job.cancel()
             raise
 
+    def paint(
+        self,
+        volume: Volume | str | Path,
+        *,
+        spacing: tuple[float, float, float] | None = None,
+        spacing_units: Units = "nm",
+    ) -> ClientSession:
+        """Open a volume to paint on; the service keeps it and what it knows of it, so that previews are fast.
+
+        Parameters
+        ----------
+        volume : (z, y, x) volume, or its file.
+        spacing, spacing_units : voxel size (z, y, x) where the file does not say it.
+
+        Returns
+        -------
+        ClientSession : gives previews of slices, and the model.
+
+        Raises
+        ------
+        ServiceError : the service refuses the file.
+        """
+        size = {} if spacing is None else {"spacing": spacing, "units": spacing_units}
+        body = {"volume": self._hand_over(volume), **size}
+        opened = ask(self._address, "POST", "/api/sessions", body, timeout_s=600)
+        return ClientSession(self._address, opened["id"], self._hand_over)
+
+    def stop(self) -> None:
+        """End the service; jobs that run are marked as failed, queued ones are done at its next start."""
+        ask(self._address, "POST", "/api/stop")
+
     def _hand_over(self, given: Volume | str | Path) -> str:
         if isinstance(given, str | Path):
             return str(Path(given).absolute())
         path = self._state.inbox / f"{secrets.token_hex(8)}.tif"
         write_volume(given, path)
         return str(path)
-
-
-class ClientJob:
-    """A job of the service.
-
-    Attributes
-    ----------
-    id : its name on the list.
-    """
-
-    def __init__(self, address: Address, number: str) -> None:
-        self._address = address
-        self.id = number
-
-    def __repr__(self) -> str:
-        return f"ClientJob({self.id!r})"
-
-    def info(self) -> dict[str, Any]:
-        """Give all that is known of the job."""
-        found: dict[str, Any] = ask(self._address, "GET", self._path)
-        return found
-
-    @property
-    def state(self) -> str:
-        """``queued``, ``running``, ``done``, ``failed`` or ``cancelled``."""
-        return str(self.info()["state"])
-
-    @property
-    def progress(self) -> float:
-        """Share done, 0 to 1."""
-        return float(self.info()["progress"])
-
-    def cancel(self) -> None:
-        """End the job at once; one that is over stays as it is."""
-        ask(self._address, "DELETE", self._path)
-
-    def result(self, *, timeout_s: float | None = None, progress: Callable[[float], None] | None = None) -> Any:
-        """Wait for the job and give what it made.
-
-        Parameters
-        ----------
-        timeout_s : seconds to wait at most; for ever if left out.
-        progress : called with the share done, 0 to 1.
-
-        Returns
-        -------
-        The Volume, mapped from its file, where the job made one; else what the service says of the result: ``files``,
-        ``report``, ``table``.
-
-        Raises
-        ------
-        JobCancelledError : the job was cancelled.
-        ServiceError : the job failed, with its own sentence, or is not over in time.
-        """
-        info = self._wait(timeout_s, progress)
-        if info["state"] == "cancelled":
-            raise JobCancelledError(info["error"] or "the job was cancelled")
-        if info["state"] == "failed":
-            raise ServiceError(info["error"], status=500)
-        result = info["result"]
-        return read_volume(result["files"][0], mmap=True) if result["kind"] == "volume" else result
-
-    def save(self, path: str | Path) -> None:
-        """Copy the main file of the result."""
-        result = self.info()["result"]
-        if result is None:
-            raise ServiceError(f"job {self.id} has no result; wait for result() first")
-        shutil.copyfile(result["files"][0], path)
-
-    @property
-    def _path(self) -> str:
-        return f"/api/jobs/{quote(self.id, safe='')}"
-
-    def _wait(self, timeout_s: float | None, progress: Callable[[float], None] | None) -> dict[str, Any]:
-        end = None if timeout_s is None else time.monotonic() + timeout_s
-        while (info := self.info())["state"] in ("queued", "running"):
-            if progress is not None:
-                progress(info["progress"])
-            if end is not None and time.monotonic() > end:
-                raise ServiceError(
-                    f"job {self.id} is not over after {timeout_s} s; ask again, or cancel it", status=504
-                )
-            time.sleep(_POLL_S)
-        if progress is not None:
-            progress(info["progress"])
-        return info

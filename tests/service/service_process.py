@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from fijibridge.service._state import StateFolder
 class Running:
     """One service process with its folder, a folder that it may use, and a way to ask it."""
 
-    def __init__(self, state: Path, data: Path, **environment: str) -> None:
+    def __init__(self, state: Path, data: Path, before: Sequence[str] = (), **environment: str) -> None:
+        self.before = before
         self.state = StateFolder(state).make()
         self.data = data
         self.environment = {"FIJIBRIDGE_STATE": str(state), "FIJIBRIDGE_FOLDERS": str(data), **environment}
@@ -27,9 +29,8 @@ class Running:
 
     def start(self) -> None:
         with self.state.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "fijibridge.service"], env={**os.environ, **self.environment}, stderr=log
-            )
+            command = [*self.before, sys.executable, "-m", "fijibridge.service"]
+            self.process = subprocess.Popen(command, env={**os.environ, **self.environment}, stderr=log)
         until(lambda: self.process.poll() is None and find(self.state) is not None)
         self.address = find(self.state)
 
@@ -92,9 +93,9 @@ def until(true, seconds=60.0):
 
 
 @contextmanager
-def running(state: Path, data: Path, **environment: str):
-    """Start a service and end it."""
-    service = Running(state, data, **environment)
+def running(state: Path, data: Path, before: Sequence[str] = (), **environment: str):
+    """Start a service, with a command before its own, and end it."""
+    service = Running(state, data, before, **environment)
     try:
         yield service
     finally:

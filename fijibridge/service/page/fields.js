@@ -26,7 +26,8 @@ function kindOf(schema) {
 
 function hint(schema, kind) {
   const parts = [];
-  if (schema.description) parts.push(schema.description.replace(/\.$/, ""));
+  // What Python calls None is a field left empty here.
+  if (schema.description) parts.push(schema.description.replace(/\.$/, "").replace(/\bNone\b/g, "automatic"));
   if (kind.type === "array") parts.push(kind.minItems ? `${kind.minItems} numbers with commas between them` : "numbers with commas between them");
   if (kind.words.length) parts.push(`or ${kind.words.join(", ")}`);
   const limits = [

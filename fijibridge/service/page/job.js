@@ -43,7 +43,8 @@ export function showJob(main, id, known) {
     if (job.inputs.volume || job.result?.shows) {
       const found = await attempt(() => get(`/api/jobs/${id}/view`, gone.signal));
       if (gone.signal.aborted || last !== job && isOver(last) && !isOver(job)) return;
-      if (found instanceof HTMLElement) left.append(heading("Orthoslices"), found);
+      // Where the input cannot even be read, the job has said so already.
+      if (found instanceof HTMLElement) left.append(...(job.state === "failed" ? [] : [heading("Orthoslices"), found]));
       else if (Object.keys(found).length) {
         viewer = showSlices(id, found);
         left.append(heading("Orthoslices"), viewer.root);
@@ -90,17 +91,17 @@ function drawHead(head, job) {
   const again = () => { fillForm(job); location.hash = "#new"; };
   const actions = [];
   if (files.length) actions.push(saveButton(job, 0, "Download result", "primary"));
-  if (job.result?.shows) actions.push(button("Use result as input", () => { fillForm({ inputs: { volume: files[0] } }); location.hash = "#new"; }));
+  if (job.result?.shows) actions.push(button("Use as input", () => { fillForm({ inputs: { volume: files[0] } }); location.hash = "#new"; }));
   if (isOver(job)) actions.push(button(job.state === "done" ? "Run with changes" : "Try again", again), button("Remove", () => forget(job)));
   else actions.push(button("Cancel", (event) => cancel(job, event.currentTarget), "danger"));
   const hadFocus = head.contains(document.activeElement);
   head.replaceChildren(
-    h("h2", { tabindex: -1 }, h("span", {}, job.operation), " ", h("span", { class: "of" }, subject(job)), " ", chip(job.state)),
+    h("h2", { tabindex: -1 }, h("span", {}, job.operation), " ", h("span", { class: "of clip", title: subject(job) }, subject(job)), " ", chip(job.state)),
     h("p", { class: "soft", "data-role": "timing" }),
+    h("div", { class: "actions" }, actions),
     job.state === "running" || job.state === "queued"
       ? h("div", { class: "progress" }, h("progress", { max: 1, "aria-label": "Progress" }), h("output", {}), h("span", { class: "soft", "data-role": "message" })) : "",
-    job.error ? h("p", { class: "error", role: "alert" }, job.error) : "",
-    h("div", { class: "actions" }, actions));
+    job.error ? h("p", { class: "error", role: "alert" }, job.error) : "");
   if (hadFocus) head.querySelector("h2").focus();
 }
 
@@ -172,7 +173,7 @@ function details(job) {
   const line = (name, ...value) => [h("dt", {}, name), h("dd", {}, ...value)];
   const files = (job.result?.files || []).map((path, at) =>
     h("div", { class: "file" }, h("code", {}, path), saveButton(job, at, "Download"), copyButton(path)));
-  const parameters = Object.entries(job.parameters).map(([name, value]) => line(name, h("code", {}, JSON.stringify(value))));
+  const parameters = Object.entries(job.parameters).map(([name, value]) => line(name, value === null ? "automatic" : h("code", {}, JSON.stringify(value))));
   return h("section", { "aria-label": "Details" }, heading("Details"), h("dl", {},
     Object.entries(job.inputs).map(([name, path]) => line(name, h("code", {}, path))),
     job.spacing ? line("voxel size", `${job.spacing.join(" × ")} ${job.units} (z, y, x), as given`) : null,

@@ -12,6 +12,13 @@ const PLANES = [
   { name: "xz", along: "y", across: "x", down: "z" },
 ];
 const GAP = 14;
+// Pixels of a plane's caption, of its words, of what is left free below the planes, and of the sliders where they stand beside them.
+const CAPTION = 24;
+const WORDS = 100;
+const FOOT = 14;
+const PANEL = 370;
+// The least share of the window's height that planes are given.
+const LEAST = 0.55;
 
 /** Show a job's volumes; `about` says for `input` and `result` what each is. */
 export function showSlices(id, about) {
@@ -29,10 +36,13 @@ export function showSlices(id, about) {
   const sliders = Object.fromEntries(AXES.map((axis) => [axis, makeSlider(axis)]));
   const holder = h("div", { class: "planes" }, planes.map((plane) => plane.figure));
   const controls = h("div", { class: "controls" }, AXES.map((axis) => sliders[axis].row), same ? overlay() : both ? choice() : null);
+  const panel = h("div", { class: "panel" }, controls, legend(), fault);
   const root = h("section", { class: "viewer", "aria-label": "Orthoslices", onkeydown: onKey },
-    controls, legend(), fault, holder,
-    h("p", { class: "soft small" }, "Click into a plane to move the others there. Arrow keys step through slices, Page Up and Page Down by ten",
-      same ? [", ", h("kbd", {}, "O"), " shows input and result in turn"] : null, "."));
+    panel, holder,
+    h("div", { class: "under" },
+      h("p", { class: "soft small" }, "Click into a plane to move the others there. Arrow keys step through slices, Page Up and Page Down by ten",
+        same ? [", ", h("kbd", {}, "O"), " shows input and result in turn"] : null, "."),
+      h("button", { type: "button", class: "button", onclick: () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()) }, "Whole screen")));
 
   function makePlane(plane) {
     const layers = Object.fromEntries(["input", "result"].filter((of) => about[of]).map((of) => [of, h("canvas", { class: of })]));
@@ -51,8 +61,8 @@ export function showSlices(id, about) {
       const by = { PageUp: 10, PageDown: -10 }[event.key];
       if (by) { event.preventDefault(); go(axis, state.at[axis] + by); }
     });
-    const told = h("output", { for: input.id });
-    return { input, told, row: h("div", { class: "control" }, h("label", { for: input.id }, `Slice ${axis}`), input, told) };
+    const output = h("output", { for: input.id });
+    return { input, output, row: h("div", { class: "control" }, h("label", { for: input.id }, `Slice ${axis}`), input, output) };
   }
 
   function overlay() {
@@ -98,15 +108,21 @@ export function showSlices(id, about) {
     AXES.forEach((axis) => go(axis, state.at[axis]));
   }
 
+  /** Where a slice lies; slices count from 0. */
+  function told(axis, index) {
+    const place = grid().units === "voxel" ? "" : ` · ${length(index * step(axis), grid().units)}`;
+    return `${index} of 0–${size(axis) - 1}${place}`;
+  }
+
   function go(axis, index) {
     const last = size(axis) - 1;
     state.at[axis] = Math.max(0, Math.min(last, index));
-    const { input, told } = sliders[axis];
+    const { input, output } = sliders[axis];
     input.max = last;
     input.value = state.at[axis];
     input.disabled = last === 0;
-    told.textContent = `${state.at[axis]} of 0–${last}` + (grid().units === "voxel" ? "" : ` · ${length(state.at[axis] * step(axis), grid().units)}`);
-    input.setAttribute("aria-valuetext", told.textContent);
+    output.textContent = told(axis, state.at[axis]);
+    input.setAttribute("aria-valuetext", output.textContent);
     for (const plane of planes) {
       if (plane.along === axis) load(plane);
       else cross(plane);
@@ -154,18 +170,35 @@ export function showSlices(id, about) {
     event.preventDefault();
   }
 
+  /** Give the planes as much room as they can have and be seen at once: the sliders above them, or right of them. */
   function layout() {
-    const room = holder.clientWidth;
+    root.classList.remove("beside");
+    const room = root.clientWidth;
     if (!room) return;
-    const edge = Object.fromEntries(AXES.map((axis) => [axis, size(axis) * step(axis)]));
+    const longest = Math.max(...AXES.map((axis) => told(axis, size(axis) - 1).length));
+    controls.style.setProperty("--told", `${0.9 * longest}ch`);
     const narrow = room < 520;
+    const start = document.fullscreenElement ? FOOT : root.getBoundingClientRect().top + window.scrollY;
+    const tall = Math.max(window.innerHeight - start - FOOT, LEAST * window.innerHeight);
+    const edge = Object.fromEntries(AXES.map((axis) => [axis, size(axis) * step(axis)]));
+    const above = together(edge, room, tall - panel.offsetHeight - GAP);
+    const beside = together(edge, room - PANEL, tall);
+    root.classList.toggle("beside", !narrow && beside > above);
     holder.classList.toggle("stacked", narrow);
-    const tall = Math.max(320, 0.72 * window.innerHeight);
-    const together = Math.min((room - GAP - 2) / (edge.x + edge.z), tall / (edge.y + (narrow ? 0 : 0.35 * edge.z)));
     for (const plane of planes) {
-      const scale = narrow ? Math.min(room / edge[plane.across], tall / edge[plane.down]) : together;
+      const alone = Math.min(room / edge[plane.across], (0.72 * window.innerHeight) / edge[plane.down]);
+      const scale = narrow ? alone : Math.max(above, beside);
       place(plane, edge[plane.across] * scale, edge[plane.down] * scale, edge[plane.across]);
     }
+  }
+
+  /** The scale at which all three planes fit into a room. */
+  function together(edge, width, height) {
+    const isFlat = size("z") === 1;
+    const deep = isFlat ? 0 : edge.z;
+    const captions = isFlat ? CAPTION : 2 * CAPTION + GAP;
+    const wide = Math.min((width - GAP - 2) / (edge.x + deep), (width - GAP - (isFlat ? 0 : WORDS)) / edge.x);
+    return Math.min(wide, (height - captions) / (edge.y + deep));
   }
 
   function place(plane, width, height, real) {
@@ -180,10 +213,17 @@ export function showSlices(id, about) {
     mix(plane);
   }
 
-  const watcher = new ResizeObserver(() => layout());
-  watcher.observe(holder);
+  let width = 0;
+  const watcher = new ResizeObserver(() => {
+    if (root.clientWidth === width) return; // a layout changes the height, which is no reason for another
+    width = root.clientWidth;
+    layout();
+  });
+  watcher.observe(root);
+  const gone = new AbortController();
+  addEventListener("resize", layout, { signal: gone.signal });
   AXES.forEach((axis) => { state.at[axis] = Math.floor(size(axis) / 2); });
   AXES.forEach((axis) => go(axis, state.at[axis]));
   state.apply?.();
-  return { root, close: () => { watcher.disconnect(); loader.close(); } };
+  return { root, close: () => { watcher.disconnect(); gone.abort(); loader.close(); } };
 }
