@@ -1,6 +1,8 @@
 // Align the slices of the active stack by translation: FFT correlation of each slice with the one before it.
 // Options: trend=keep|remove|template  maxshift=PIXELS  slow=SLICES  region=[y0 y1 x0 x1]
-//   model=translation|rigid|affine: the latter two need the plugin StackReg (with TurboReg), and trend=remove
+//   method=correlation|stackreg|sift: by this macro alone (translation only), or by a plugin that ImageJ must have, StackReg
+//     (with TurboReg) or Linear Stack Alignment with SIFT (mpicbg); plugins take out all that they find: trend=remove
+//   model=translation|rigid|affine
 //   keep      takes out jitter and jumps, keeps what changes over more than `slow` slices
 //   remove    takes out all movement
 //   template  takes out all movement of the region, each slice against the first
@@ -12,15 +14,18 @@ arg = getArgument();
 getDimensions(width, height, channels, slices, frames);
 region = "";
 model = "translation";
+method = "correlation";
 if (arg == "") {
     Dialog.create("Align");
     Dialog.addChoice("Slices are", newArray("translation", "rigid", "affine"), "translation");
+    Dialog.addChoice("Method", newArray("correlation", "stackreg", "sift"), "correlation");
     Dialog.addChoice("Trend", newArray("keep", "remove", "template"), "keep");
     Dialog.addNumber("Largest shift from slice to slice", round(minOf(width, height) / 4), 0, 6, "pixels");
     Dialog.addNumber("Slow is what takes more than", 30, 0, 6, "slices");
     Dialog.addMessage("For the trend \"template\", select the fixed region first.");
     Dialog.show();
     model = Dialog.getChoice();
+    method = Dialog.getChoice();
     trend = Dialog.getChoice();
     reach = Dialog.getNumber();
     slow = Dialog.getNumber();
@@ -30,6 +35,7 @@ if (arg == "") {
     }
 } else {
     model = call("ij.Macro.getValue", arg, "model", "translation");
+    method = call("ij.Macro.getValue", arg, "method", "correlation");
     trend = call("ij.Macro.getValue", arg, "trend", "keep");
     reach = parseFloat(call("ij.Macro.getValue", arg, "maxshift", "" + minOf(width, height) / 4));
     slow = parseFloat(call("ij.Macro.getValue", arg, "slow", "30"));
@@ -40,17 +46,11 @@ if (nSlices < 2)
 if (trend == "template" && region == "")
     exit("The trend \"template\" needs a region that is fixed by construction.");
 
-if (model != "translation") {
-    List.setCommands;
-    if (List.get("StackReg") == "")
-        exit("This ImageJ has no StackReg, which turns and stretches are measured by.");
-    if (trend != "remove")
-        exit("StackReg removes all that it finds: choose the trend \"remove\".");
-    if (model == "rigid") run("StackReg", "transformation=[Rigid Body]");
-    else run("StackReg", "transformation=Affine");
-}
+if (method != "correlation") byPlugin();
+else if (model != "translation")
+    exit("Turns and stretches are measured by a plugin: choose the method \"stackreg\" or \"sift\".");
 // A return inside of a block that ran is an error in ImageJ.
-if (model != "translation")
+if (method != "correlation")
     return "";
 
 setBatchMode(true);
@@ -103,6 +103,31 @@ for (z = 1; z <= count; z++) {
 }
 setSlice(1);
 return said;
+
+// Align by a plugin; the result is the active stack.
+function byPlugin() {
+    command = "StackReg";
+    if (method == "sift") command = "Linear Stack Alignment with SIFT";
+    List.setCommands;
+    if (List.get(command) == "")
+        exit("This ImageJ has no " + command + ", which this method needs.");
+    if (trend != "remove")
+        exit(command + " removes all that it finds: choose the trend \"remove\".");
+    if (method == "sift") {
+        kind = "Translation";
+        if (model == "rigid") kind = "Rigid";
+        if (model == "affine") kind = "Affine";
+        run(command, "initial_gaussian_blur=1.60 steps_per_scale_octave=3 minimum_image_size=64 maximum_image_size=1024 "
+            + "feature_descriptor_size=4 feature_descriptor_orientation_bins=8 closest/next_closest_ratio=0.92 "
+            + "maximal_alignment_error=25 inlier_ratio=0.05 expected_transformation=" + kind
+            + " interpolate show_transformation_matrix");
+    } else {
+        kind = "Translation";
+        if (model == "rigid") kind = "[Rigid Body]";
+        if (model == "affine") kind = "Affine";
+        run(command, "transformation=" + kind);
+    }
+}
 
 // One slice as the correlation needs it: streaks along y and uneven light taken out, faded to the rim, on a square.
 function prepared(z) {

@@ -19,6 +19,8 @@ _ENGINE_FOLDER = "Without Python"
 _LIBRARIES = ("library.txt", "painting.txt")
 #: Tells the macros how to call Python, one word in each line; not in the menu either.
 _COMMAND_FILE = "python.txt"
+#: Commands that have another file name now.
+_FORMER = ("Decurtain_.ijm",)
 
 
 def macros_folder() -> Path:
@@ -78,7 +80,7 @@ def install_macros(imagej: str | Path) -> list[Path]:
     target = Path(found.place) / "plugins" / _MENU_FOLDER
     try:
         (target / _ENGINE_FOLDER).mkdir(parents=True, exist_ok=True)
-        _remove_engine_macros(target)
+        _remove_former(target)
         return [_write(target / name, text) for name, text in _menu_files().items()]
     except OSError as error:
         raise WriteError(f"{target} cannot be written: {error.strerror or error}; check its permissions") from error
@@ -96,10 +98,10 @@ def _menu_files() -> dict[str, str]:
     return files | {_COMMAND_FILE: "".join(f"{word}\n" for word in words)}
 
 
-def _remove_engine_macros(target: Path) -> None:
-    """Remove what version 0.1 put into the menu itself."""
-    for macro in macros_folder().glob("*.ijm"):
-        (target / macro.name).unlink(missing_ok=True)
+def _remove_former(target: Path) -> None:
+    """Remove what earlier versions called otherwise: the menu would show both."""
+    for name in (*_FORMER, *(path.name for path in macros_folder().glob("*.ijm"))):
+        (target / name).unlink(missing_ok=True)
 
 
 def _text(path: Path) -> str:

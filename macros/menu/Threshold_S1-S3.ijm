@@ -11,8 +11,11 @@ getThreshold(lower, upper);
 // A threshold that was set by hand (Image > Adjust > Threshold) is what is meant.
 standard = "Otsu";
 if (lower != -1) standard = "fixed";
+// ImageJ before 1.54 takes no array that a function makes as an argument.
+methods = getList("threshold.methods");
+methods = Array.concat("fixed", methods);
 Dialog.create("Threshold S1-S3");
-Dialog.addChoice("Method", Array.concat("fixed", getList("threshold.methods")), preset("method", standard));
+Dialog.addChoice("Method", methods, preset("method", standard));
 Dialog.addNumber("Level", presetNumber("level", maxOf(lower, 0)), 2, 8, "grey value of S2 (method \"fixed\")");
 Dialog.addNumber("Step", presetNumber("step", 10), 1, 8, "grey levels of 8 bit between S1, S2 and S3");
 Dialog.addCheckbox("S1", presetNumber("s1", 1));

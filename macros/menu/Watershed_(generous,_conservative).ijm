@@ -36,27 +36,27 @@ Property.set("seeds below and above", "" + low + " " + high);
 function sides(image) {
     setBatchMode(true);
     copy = copyOf(image, "grey");
-    setAutoThreshold("Otsu dark stack");
-    getThreshold(first, last);
-    resetThreshold();
-    if (bitDepth() != 32) first = first - 1;
-    if (nSlices == 1) getStatistics(area, mean, min, max, spread, counts);
-    else Stack.getStatistics(voxels, mean, min, max, spread, counts);
+    if (nSlices > 1) Stack.getStatistics(voxels, mean, min, max, spread, counts);
+    else {
+        getStatistics(area, mean, min, max);
+        getHistogram(greys, counts, 256);
+    }
+    first = parseFloat(engine("threshold.ijm", "method=Otsu"));
     close();
     selectImage(image);
     if (wasBatchMode == false) setBatchMode(false);
-    // 8-bit: a bin for each grey level; else 256 from the least to the greatest.
+    if (bitDepth() != 32) first = first - 1;
+    // 8-bit: a bin for each grey level; else 256 from the least to the greatest, told by their middles.
     start = 0;
     size = 1;
-    if (counts.length != 256 || max > 255 || bitDepth() != 8) {
-        start = min;
+    if (bitDepth() != 8) {
         size = (max - min) / counts.length;
+        start = min + size / 2;
     }
     dark = newArray(2);
     bright = newArray(2);
     for (i = 0; i < counts.length; i++) {
         grey = start + i * size;
-        if (size != 1) grey += size / 2;
         if (grey <= first) { dark[0] += counts[i]; dark[1] += counts[i] * grey; }
         else { bright[0] += counts[i]; bright[1] += counts[i] * grey; }
     }
