@@ -288,4 +288,12 @@ def _record(found: Segmentation, seconds: float) -> dict[str, Any]:
 def _cell(key: str, job: _Job, config: StudyConfig, numbers: dict[str, Any]) -> Cell:
     user = NOBODY if job.user is None else job.user.name
     simulated = job.user is not None and job.user.simulated is not None
-    return Cell(key, job.dataset.name, job.method, config.engine, user, job.filtered, simulated, numbers)
+    engine = _engine_of(job.method, config)
+    return Cell(key, job.dataset.name, job.method, engine, user, job.filtered, simulated, numbers)
+
+
+def _engine_of(method: str, config: StudyConfig) -> str:
+    """Say what segments: the study's engine has no part in forests, and Weka is ImageJ's."""
+    if method == "weka":
+        return "fiji"
+    return "native" if learns(method) or method == "given" else config.engine

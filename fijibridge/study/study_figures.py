@@ -18,6 +18,8 @@ from .run import NOBODY, Study
 from .summary import Group, true_fraction
 
 _USER_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+#: Of the words in a figure that is wider than the page, and so drawn smaller.
+_SMALL = 13
 #: Methods whose differences between users are shown.
 _SHOWN = ("S2", "gWS", "cWS", "ML1", "ML3", "MLX10", "MLX25", "forest")
 
@@ -48,7 +50,7 @@ def workflow(study: Study) -> Figure:
         axis.text(left + width / 2, 0.97, title, ha="center", va="top", fontsize=9, weight="bold")
         if left > gap:
             axis.annotate(
-                "", (left, 0.43), (left - gap, 0.43), arrowprops={"arrowstyle": "->", "shrinkA": 3, "shrinkB": 3}
+                "", (left, 0.43), (left - gap, 0.43), arrowprops={"arrowstyle": "->", "shrinkA": 6, "shrinkB": 6}
             )
         left += width + gap
     return figure
@@ -116,9 +118,9 @@ def spreads(groups: Sequence[Group], dataset: str, *, value: str, words: str) ->
     names = list(dict.fromkeys(group.method for group in mine))
     figure = Figure(figsize=(9.5, 2.8), layout="constrained")
     axis = figure.subplots()
-    for filtered, colour, marker in ((False, RAW, "o"), (True, FILTERED, "s")):
+    for filtered, colour, marker, aside in ((False, RAW, "o", -0.1), (True, FILTERED, "s", 0.1)):
         shown = [group for group in mine if group.filtered == filtered]
-        places = [names.index(group.method) for group in shown]
+        places = [names.index(group.method) + aside for group in shown]
         heights = [100 * getattr(group, value) for group in shown]
         axis.plot(places, heights, marker, color=colour, label="filtered" if filtered else "raw")
         axis.vlines(places, 0, heights, color=colour, lw=1, alpha=0.5)
@@ -171,13 +173,13 @@ def differences(study: Study, groups: Sequence[Group], dataset: str, *, filtered
     z = grey.shape[0] // 2
     for column, group in enumerate(mine):
         show_grey(axes[0, column], grey, np.s_[z], "xy")
-        axes[0, column].set_title(f"{group.method}, {kind}", fontsize=8)
+        axes[0, column].set_title(f"{group.method}, {kind}", fontsize=_SMALL)
         planes = {cell.user: study.labels(cell)[z : z + 1] for cell in group.cells}
         for line, (a, b) in enumerate(pairs, 1):
             axis = axes[line, column]
             image = np.asarray(difference_map(planes[a], planes[b], label=1).data[0])
             axis.imshow(image, cmap=DIFFERENCE, vmin=-1, vmax=1, interpolation="nearest")
-            axis.set_title(f"{a} - {b}: {100 * group.pairs[a, b]:.1f} %", fontsize=8)
+            axis.set_title(f"{a} - {b}: {100 * group.pairs[a, b]:.1f} %", fontsize=_SMALL)
             axis.set_axis_off()
     return figure
 

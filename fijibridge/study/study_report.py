@@ -261,11 +261,12 @@ def _drawn(study: Study, groups: Sequence[Group]) -> Iterator[tuple[str, str, Fi
             "Share of voxels to which two users give different labels, mean over the pairs.",
             draw.spreads(groups, name, value="disagreement", words="voxels that differ (%)"),
         )
-        yield (
-            f"{name}: where users differ",
-            "Middle slice: orange where only the first of the two sees active material, blue where only the second.",
-            draw.differences(study, groups, name, filtered="raw" not in study.config.inputs),
-        )
+        for kind in study.config.inputs:
+            yield (
+                f"{name}: where users differ, {kind}",
+                "Middle slice: orange where only the first of the two sees active material, blue where only the other.",
+                draw.differences(study, groups, name, filtered=kind == "filtered"),
+            )
     for same in dict.fromkeys(d.same_as for d in study.config.dataset if d.same_as):
         names = [d.name for d in study.config.dataset if d.same_as == same]
         shown = without_other_automatic(groups)

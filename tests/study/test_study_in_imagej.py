@@ -17,7 +17,7 @@ def both(tmp_path_factory):
             {
                 "engine": engine,
                 "dataset": [{"name": "one", "phantom": "NMC-1", "size": 48}],
-                "methods": ["S1", "S2", "otsu", "gWS", "cWS"],
+                "methods": ["S1", "S2", "otsu", "gWS", "cWS", "ML1"],
             }
         )
         result = run_study(study, tmp_path_factory.mktemp(engine))
@@ -32,6 +32,12 @@ def test_thresholds_are_the_same_on_raw_data(both):
         if place[0] in ("S1", "S2", "otsu") and not place[1]:
             assert cell.numbers["fractions"] == both["native"][1][place].numbers["fractions"], place
             assert cell.engine == "fiji"
+
+
+def test_forests_are_ours_whatever_the_engine(both):
+    """A row must not say that ImageJ did what it did not do."""
+    for place, cell in both["fiji"][1].items():
+        assert cell.engine == ("native" if place[0] == "ML1" else "fiji"), place
 
 
 def test_filtered_fractions_differ_by_the_filters_rounding_only(both):
