@@ -13,12 +13,13 @@ from ..operation import Operation, jsonable, operations
 from ..ops.parts import Box, Local, Place
 from ..volume import Volume, make_volume
 from ._building import Building, building
+from ._crew import crew
 from ._forms import form_of
 from ._job import Item, Make
 from ._keys import code_key, text_key
 from ._ledger import Receipt, holds
-from ._plan import BlockPlan, Shape
-from ._source import PathLike, Source, source_of
+from ._plan import BlockPlan, Cut, Shape
+from ._source import PathLike, source_of
 from ._task import Progress, Share, Task, Workplace, needs_of
 
 #: Share of the whole run's rest for making blocks; what is behind it makes the coarser levels.
@@ -58,7 +59,7 @@ def plan_blocks(
     grid = make_volume(np.broadcast_to(np.zeros((), dtype), shape))
     values = found.validate(parameters)
     task = Task(found, form_of(found, engine), grid, values, Workplace(memory, "planned", workers))
-    return task.plan_result(grid, needs_of(found, values, shape))
+    return task.plan(grid, needs_of(found, values, shape))
 
 
 def apply_blocks(
@@ -107,20 +108,21 @@ def apply_blocks(
     FijibridgeError : what the operation raises.
     """
     found, path = _operation(operation), Path(out)
-    form, voxels, place = form_of(found, engine), source_of(source), Workplace(memory, scheduler, workers)
-    volume, share = voxels.open(), Share(progress)
+    form, voxels, share = form_of(found, engine), source_of(source), Share(progress)
+    volume = voxels.open()
     values = found.checked(volume, engine, parameters)
     form.divide(volume, **values)
     said = json.dumps({name: jsonable(value) for name, value in values.items()}, sort_keys=True)
     named = text_key(key or voxels.identity(), found.name, found.engine_version(engine), said, code_key())
-    task = Task(found, form, volume, values, place)
-    with building(path, named) as place_for:
-        source_there = voxels.portable(place_for.folder) if scheduler is not None else voxels
-        local = task.survey(source_there, share)
-        _fill(task, local, source_there, place_for, share)
+    with crew(scheduler, workers) as people, building(path, named) as site:
+        task = Task(found, form, volume, values, Workplace(memory, scheduler, people.count))
+        there = voxels if scheduler is None else voxels.portable(site.folder)
+        local, cut = task.survey(there, share, site.begun())
+        plan = _planned(task, local, cut, site)
+        _fill(task, plan, Make(there, site.voxels, local.make, local.given, local.needs), site, share)
         result = found.recorded(local.result, volume, engine, values)
-        end_zarr(place_for.voxels, result, path.name, coarser=coarser, progress=share.next(1.0))
-        place_for.finish(path)
+        end_zarr(site.voxels, result, path.name, coarser=coarser, progress=share.next(1.0))
+        site.finish(path)
     if progress is not None:
         progress(1.0)
     return source_of(path).open()
@@ -130,35 +132,29 @@ def _operation(operation: str | Operation[Any]) -> Operation[Any]:
     return operations()[operation] if isinstance(operation, str) else operation
 
 
-def _fill(task: Task, local: Local, source: Source, building: Building, share: Share) -> None:
+def _fill(task: Task, plan: BlockPlan, work: Make, site: Building, share: Share) -> None:
     """Make the blocks that are not there yet."""
-    plan = _planned(task, local, building)
     boxes = dict(enumerate(plan.blocks()))
-    there = _intact(building, boxes, share.next(_CHECKING))
-    items = [Item(number, Place(box, local.needs(box))) for number, box in boxes.items() if number not in there]
-    tell, count = share.next(_MAKING), len(boxes)
-    written = len(boxes) - len(items)
+    there = _intact(site, boxes, share.next(_CHECKING))
+    items = [Item(number, Place(box, work.needs(box))) for number, box in boxes.items() if number not in there]
+    tell, written = share.next(_MAKING), len(there)
 
     def note(receipt: Receipt) -> None:
         nonlocal written
-        building.ledger.add(receipt)
+        site.ledger.add(receipt)
         written += 1
-        tell(written / count)
+        tell(written / len(boxes))
 
-    task.place.run(Make(source, building.voxels, local.make, local.given), items, note)
+    task.place.run(work, items, note)
 
 
-def _planned(task: Task, local: Local, building: Building) -> BlockPlan:
+def _planned(task: Task, local: Local, cut: Cut | None, building: Building) -> BlockPlan:
     """Cut the result up as an earlier run did, if its blocks still fit into the memory; else begin anew."""
-    plan = task.plan_result(local.result, local.needs)
-    begun = building.begun()
-    if begun is not None:
-        earlier = task.plan_result(local.result, local.needs, cut=begun)
-        if earlier.bytes <= max(plan.bytes, task.place.memory or 0):
-            return earlier
+    plan = task.plan(local.result, local.needs, begun=cut)
+    if building.begun() != (plan.block, plan.chunk):
         building.clear()
-    begin_zarr(building.voxels, local.result.shape, local.result.dtype, chunks=plan.chunk)
-    building.begin(plan)
+        begin_zarr(building.voxels, local.result.shape, local.result.dtype, chunks=plan.chunk)
+        building.begin(plan)
     return plan
 
 

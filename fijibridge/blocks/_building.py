@@ -47,9 +47,10 @@ class Building:
 
     def clear(self) -> None:
         """Take away what was begun here."""
-        shutil.rmtree(self.folder)
-        self.folder.mkdir()
-        _own(self.folder)
+        self.ledger.clear()
+        self._cut.unlink(missing_ok=True)
+        if self.voxels.exists():
+            shutil.rmtree(self.voxels)
 
     def finish(self, path: Path) -> None:
         """Move the voxels to their place and take the rest away."""
@@ -74,7 +75,12 @@ def building(path: Path, key: str) -> Iterator[Building]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _own(folder)
-        yield Building(folder)
+        made = Building(folder)
+        try:
+            yield made
+        finally:
+            if made.begun() is None:
+                shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise WriteError(
             f"cannot write {path}: {error.strerror or error}; what is done stays in {folder.name} for the next run"

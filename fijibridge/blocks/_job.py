@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..io import finest_level
 from ..ops import telling
-from ..ops.parts import Place
+from ..ops.parts import Box, Place
 from ._ledger import Receipt, hash_of
 from ._source import Source, read_part
 
@@ -55,6 +55,7 @@ class Make:
     folder: Path
     make: Callable[..., NDArray[Any]]
     given: Mapping[str, Any]
+    needs: Callable[[Box], Box]
 
     def __call__(self, item: Item) -> Receipt:
         with telling(None):

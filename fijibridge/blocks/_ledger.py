@@ -45,6 +45,10 @@ class Ledger:
             found[receipt.block] = receipt
         return found
 
+    def clear(self) -> None:
+        """Forget all."""
+        self._path.unlink(missing_ok=True)
+
     def add(self, receipt: Receipt) -> None:
         """Write one down."""
         # A line that was left half must not swallow this one: an empty line is passed over as well.

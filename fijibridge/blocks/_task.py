@@ -34,7 +34,7 @@ class Workplace:
     @property
     def at_once(self) -> int:
         """Give how many blocks are in memory at a time."""
-        return 1 if self.scheduler is None else (self.workers or 1)
+        return self.workers or 1
 
     def run(self, work: Callable[[Item], Any], items: Sequence[Item], done: Callable[[Any], None]) -> None:
         """Do the work for every item."""
@@ -65,31 +65,28 @@ class Task:
     parameters: Mapping[str, Any]
     place: Workplace
 
-    def plan_look(self, look: Look) -> BlockPlan:
-        """Cut the volume up for a look."""
-        cutting = self._cutting(self.volume.shape, look.divide, partial(_before, by=look.before), 0, look.before)
-        return make_plan(cutting, memory=self.place.memory, workers=self.place.at_once)
-
-    def plan_result(self, result: Volume, needs: Callable[[Box], Box], *, cut: Cut | None = None) -> BlockPlan:
-        """Cut the result up, or say what a given `cut` costs."""
+    def plan(self, result: Volume, needs: Callable[[Box], Box], *, begun: Cut | None = None) -> BlockPlan:
+        """Cut the result up: as was `begun`, if that fits into the memory."""
         divide = self.form.divide(self.volume, **self.parameters)
-        cutting = self._cutting(result.shape, divide, needs, result.dtype.itemsize, _reach(needs))
-        return make_plan(cutting, memory=self.place.memory, workers=self.place.at_once, cut=cut)
+        return self._choose(self._cutting(result.shape, divide, needs, result.dtype.itemsize), begun)
 
-    def survey(self, source: Source, share: Share) -> Local:
-        """Look at the volume as often as the operation asks for it."""
-        looks = self.form.survey(self.volume, **self.parameters)
+    def survey(self, source: Source, share: Share, begun: Cut | None) -> tuple[Local, Cut | None]:
+        """Look at the volume as often as the operation asks for it; give also how the result is to be cut up."""
+        looks, cut = self.form.survey(self.volume, **self.parameters), begun
         while True:
             try:
                 look = next(looks)
             except StopIteration as end:
                 local: Local = end.value
-                return local
-            self._look(look, source, share.next(_LOOK))
+                return local, cut if local.like_look else begun
+            cut = self._look(look, source, share.next(_LOOK), begun)
 
-    def _look(self, look: Look, source: Source, tell: Progress) -> None:
-        plan = self.plan_look(look)
-        items = [Item(number, Place(box, _before(box, by=look.before))) for number, box in enumerate(plan.blocks())]
+    def _look(self, look: Look, source: Source, tell: Progress, begun: Cut | None) -> Cut:
+        # As if a result were made as well: its blocks may have to be these (`Local.like_look`).
+        made, needs = self.volume.dtype.itemsize, partial(_before, by=look.before)
+        alike = look.divide == self.form.divide(self.volume, **self.parameters)
+        plan = self._choose(self._cutting(self.volume.shape, look.divide, needs, made), begun if alike else None)
+        items = [Item(number, Place(box, needs(box))) for number, box in enumerate(plan.blocks())]
         seen = 0
 
         def merge(found: Found) -> None:
@@ -99,16 +96,22 @@ class Task:
             tell(seen / len(items))
 
         self.place.run(Measure(source, look.measure, look.given), items, merge)
+        return plan.block, plan.chunk
 
-    def _cutting(
-        self, shape: tuple[int, ...], divide: str, needs: Callable[[Box], Box], made: int, reach: Reach
-    ) -> Cutting:
+    def _choose(self, cutting: Cutting, begun: Cut | None) -> BlockPlan:
+        plan = make_plan(cutting, memory=self.place.memory, workers=self.place.at_once)
+        if begun is None:
+            return plan
+        earlier = make_plan(cutting, workers=self.place.at_once, cut=begun)
+        return earlier if earlier.bytes <= max(plan.bytes, self.place.memory or 0) else plan
+
+    def _cutting(self, shape: tuple[int, ...], divide: str, needs: Callable[[Box], Box], made: int) -> Cutting:
         def cost(box: Box) -> int:
             part = _size(needs(box))
             read, written = prod(part) * self.volume.dtype.itemsize, prod(_size(box)) * made * _COPIES
             return read + written + self.form.working(part, **self.parameters)
 
-        return Cutting(self.operation.name, (shape[0], shape[1], shape[2]), divide, reach, cost)
+        return Cutting(self.operation.name, (shape[0], shape[1], shape[2]), divide, _reach(needs), cost)
 
 
 def needs_of(operation: Operation[Any], parameters: Mapping[str, Any], shape: tuple[int, ...]) -> Callable[[Box], Box]:

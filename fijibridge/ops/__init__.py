@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..operation import operations
+from . import _align_blocks, _decurtain_blocks  # noqa: F401  they say how these two run block by block
 from ._align import Shifts, align, apply_shifts, estimate_shifts, read_shifts, write_shifts
 from ._crop import crop
-from ._decurtain import decurtain
+from ._decurtain import decurtain, find_curtains
 from ._even_out import even_out
 from ._fill_pores import fill_pores
 from ._register import register
@@ -28,6 +29,7 @@ __all__ = [
     "estimate_shifts",
     "even_out",
     "fill_pores",
+    "find_curtains",
     "operations",
     "read_shifts",
     "register",

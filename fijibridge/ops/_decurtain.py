@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
@@ -26,6 +27,8 @@ __all__ = ["Plan", "decurtain", "find_curtains"]
 Method = Literal["auto", "robust", "wavelet_fft", "notch"]
 Kind = Literal["auto", "gain", "offset"]
 Progress: TypeAlias = Callable[[float], None]
+#: Gives the streaks of one slice.
+Finder: TypeAlias = Callable[[Image], Image]
 
 
 def find_curtains(volume: Volume, *, angle_deg: float | None = None, kind: Kind = "auto") -> Plan:
@@ -66,7 +69,8 @@ def decurtain(
 
     ``"robust"`` fits, strip by strip, what long runs of rows agree on in the differences of neighbouring columns;
     edges of the sample do not take part. Angle, strength and kind of the streaks are measured on a few slices against
-    directions in which none run (`find_curtains` reports them beside the structure that is lost). Each slice is treated
+    directions in which none run. `find_curtains` tells before anything is changed how many grey levels (root mean
+    square, in the units of the voxels) of streaks would go, and how many of structure and noise. Each slice is treated
     on its own: tying neighbouring slices together removed less on simulated stacks, since streaks change faster along
     z than noise averages out.
 
@@ -77,13 +81,16 @@ def decurtain(
         transform of each slice), on ImageJ; ``"auto"`` = ``"robust"`` or ``"notch"``, as the engine has it.
     strength : share of the streaks that is removed, 0..1; None = measured (``"robust"``).
     angle_deg : angle of the streaks to the y axis; None = measured (``"robust"``), or 0 (``"wavelet_fft"``).
-    kind : whether streaks grow with the brightness beneath (``"gain"``) or not (``"offset"``); ``"robust"`` only.
+    kind : whether streaks grow with the brightness beneath (``"gain"``: a streak takes the same share of every grey
+        level, counted from 0) or not (``"offset"``: the same grey levels everywhere); ``"auto"`` = measured;
+        ``"robust"`` only.
     wavelet, level, sigma : of ``"wavelet_fft"``: discrete wavelet, levels, width of the notch in Fourier pixels;
         ``"notch"`` takes `sigma`, rounded, as its half width.
 
     Returns
     -------
-    Volume on the same grid, same dtype; integers are rounded half to even.
+    Volume on the same grid, same dtype and same grey scale (streaks are subtracted, nothing is rescaled); integers are
+    rounded half to even.
 
     Raises
     ------
@@ -110,17 +117,22 @@ def _check(volume: Volume, *, method: Method, strength: float | None, angle_deg:
 @decurtain.engine("native")
 def _native(volume: Volume, *, method: Method, strength: float | None, angle_deg: float | None, kind: Kind,
             wavelet: str, level: int, sigma: float) -> Volume:  # fmt: skip
+    return without(volume, find_streaks(volume, method=method, strength=strength, angle_deg=angle_deg, kind=kind,
+                                        wavelet=wavelet, level=level, sigma=sigma))  # fmt: skip
+
+
+def find_streaks(volume: Volume, *, method: Method, strength: float | None, angle_deg: float | None, kind: Kind,
+                 wavelet: str, level: int, sigma: float) -> Finder | None:  # fmt: skip
+    """Give what finds the streaks of one slice, on whatever process; None where there are none."""
     if method == "notch":
         raise ParameterError("decurtain has method='notch' in ImageJ only; use engine='fiji', or method='robust'")
     if method == "wavelet_fft":
         share = 1.0 if strength is None else strength
         angle = angle_deg or 0.0
-        return _each_slice(volume, lambda image: share * _wavelet_streaks(image, angle, wavelet, level, sigma))
+        return partial(_wavelet_streaks, share=share, angle=angle, wavelet=wavelet, level=level, sigma=sigma)
     plan = find_curtains(volume, angle_deg=angle_deg, kind=kind)
     gate = plan.gate if strength is None else _rescale(plan, strength)
-    if not gate.any():
-        return with_data(volume, copied(volume.data))
-    return _each_slice(volume, lambda image: _streaks(image, plan, gate))
+    return partial(_streaks, plan=plan, gate=gate) if gate.any() else None
 
 
 @decurtain.engine("fiji", version=imagej.imagej_version)
@@ -153,16 +165,18 @@ def _streaks(image: Image, plan: Plan, gate: NDArray[np.float64]) -> Image:
     return shear(fitted.spread(np.asarray(kept, np.float32)), plan.angle_deg, back=True)
 
 
-def _wavelet_streaks(image: Image, angle: float, wavelet: str, level: int, sigma: float) -> Image:
+def _wavelet_streaks(image: Image, *, share: float, angle: float, wavelet: str, level: int, sigma: float) -> Image:
     upright = shear(image, angle)
-    return shear(upright - wavelet_fft(upright, wavelet, level, sigma), angle, back=True)
+    return share * shear(upright - wavelet_fft(upright, wavelet, level, sigma), angle, back=True)
 
 
-def _each_slice(volume: Volume, find: Callable[[Image], Image]) -> Volume:
-    """Take what `find` finds out of every slice, in the dtype of the volume."""
+def without(volume: Volume, find: Finder | None, *, first: int = 0) -> Volume:
+    """Take what `find` finds out of every slice, in the dtype of the volume, which begins with slice `first`."""
+    if find is None:
+        return with_data(volume, copied(volume.data))
     result, tell = new_array(volume.shape, volume.dtype), told()
     for z in range(volume.shape[0]):
-        image = _read(volume, z)
+        image = _read(volume, z, first)
         clean = image - find(image)
         if volume.dtype.kind in "iu":
             limits = np.iinfo(volume.dtype)
@@ -172,11 +186,11 @@ def _each_slice(volume: Volume, find: Callable[[Image], Image]) -> Volume:
     return with_data(volume, result)
 
 
-def _read(volume: Volume, z: int) -> Image:
+def _read(volume: Volume, z: int, first: int = 0) -> Image:
     image = np.asarray(volume.data[z], np.float32)
     if not np.isfinite(image).all():
         raise VolumeError(
-            f"decurtain needs numbers everywhere, but slice {z} holds {int((~np.isfinite(image)).sum())} that "
+            f"decurtain needs numbers everywhere, but slice {first + z} holds {int((~np.isfinite(image)).sum())} that "
             "are none; fill or crop them first"
         )
     return image

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,7 +16,8 @@ from ..io.spill import new_array
 from ..operation import Engine, operation
 from ..volume import Volume, check_volume, with_data
 from . import _fiji as imagej
-from ._running import told
+from ._running import Progress, told
+from .parts import Local, Look, Place, Survey, blank, same_box, some_bytes
 
 Image = NDArray[np.float32]
 Reference = Literal["stack", "first", "middle"]
@@ -30,6 +33,9 @@ class _Line(NamedTuple):
 
     scale: float
     offset: float
+
+
+_AS_IT_IS = _Line(1.0, 0.0)
 
 
 @operation(halo=None)
@@ -83,20 +89,43 @@ def _check(volume: Volume, *, between_slices: bool, gradient_share: float, refer
 
 @even_out.engine("native")
 def _native(volume: Volume, *, between_slices: bool, gradient_share: float, reference: Reference) -> Volume:
-    count = volume.shape[0]
-    if between_slices:
-        quantiles = _quantiles(volume)
-        lines = _lines(quantiles, reference)
-    else:
-        lines = [_Line(1.0, 0.0)] * count
-    result, tell = new_array(volume.shape, volume.dtype), told(0.4 if between_slices else 0.0, 1.0)
+    lines = _lines(_quantiles(volume), reference) if between_slices else [_AS_IT_IS] * volume.shape[0]
+    return with_data(volume, _evened(volume, lines, gradient_share, told(0.4 if between_slices else 0.0, 1.0)))
+
+
+def _evened(volume: Volume, lines: Sequence[_Line], gradient_share: float, tell: Progress) -> NDArray[Any]:
+    result = new_array(volume.shape, volume.dtype)
     for z, line in enumerate(lines):
         image = _read(volume, z) * np.float32(line.scale) + np.float32(line.offset)
         if gradient_share > 0:
             image = image / _light(image, gradient_share)
         result[z] = _in_dtype(image, volume.dtype)
-        tell((z + 1) / count)
-    return with_data(volume, result)
+        tell((z + 1) / len(lines))
+    return result
+
+
+@even_out.blocks("native", divide="z", working=partial(some_bytes, pixel=128))
+def _blocks(volume: Volume, *, between_slices: bool, gradient_share: float, reference: Reference) -> Survey:
+    """Measure all slices first; then each is evened out by itself."""
+    lines = [_AS_IT_IS] * volume.shape[0]
+    if between_slices:
+        quantiles = np.empty((volume.shape[0], len(_QUANTILES)))
+
+        def merge(place: Place, found: NDArray[np.float64]) -> None:
+            quantiles[place.inner[0]] = found
+
+        yield Look(_part_quantiles, merge, divide="z")
+        lines = _lines(quantiles, reference)
+    given = {"lines": lines, "gradient_share": gradient_share}
+    return Local(blank(volume, volume.dtype), _even_part, given, same_box)
+
+
+def _part_quantiles(part: Volume, place: Place) -> NDArray[np.float64]:
+    return _quantiles(part, first=place.inner[0].start)
+
+
+def _even_part(part: Volume, place: Place, *, lines: Sequence[_Line], gradient_share: float) -> NDArray[Any]:
+    return _evened(part, lines[place.inner[0]], gradient_share, told())
 
 
 @even_out.engine("fiji", version=imagej.imagej_version)
@@ -106,11 +135,11 @@ def _in_imagej(volume: Volume, *, between_slices: bool, gradient_share: float, r
     return with_data(volume, np.asarray(imagej.run("even_out.ijm", volume, reference=reference).image.data))
 
 
-def _quantiles(volume: Volume) -> NDArray[np.float64]:
+def _quantiles(volume: Volume, *, first: int = 0) -> NDArray[np.float64]:
     count, tell = volume.shape[0], told(0.0, 0.4)
     found = []
     for z in range(count):
-        found.append(np.quantile(_read(volume, z)[::2, ::2], _QUANTILES))
+        found.append(np.quantile(_read(volume, z, first)[::2, ::2], _QUANTILES))
         tell((z + 1) / count)
     return np.array(found)
 
@@ -186,10 +215,13 @@ def _smooth(ratio: Image, trust: Image, sigma: float) -> Image:
     return np.asarray(ndimage.map_coordinates(small, place, order=1, mode="nearest"), np.float32)
 
 
-def _read(volume: Volume, z: int) -> Image:
+def _read(volume: Volume, z: int, first: int = 0) -> Image:
+    """Read slice z of a part that begins with slice `first`."""
     image = np.asarray(volume.data[z], np.float32)
     if not np.isfinite(image).all():
-        raise VolumeError(f"even_out needs numbers everywhere, but slice {z} has voxels that are none; fill them first")
+        raise VolumeError(
+            f"even_out needs numbers everywhere, but slice {first + z} has voxels that are none; fill them first"
+        )
     return image
 
 

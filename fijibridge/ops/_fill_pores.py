@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge
@@ -12,6 +13,8 @@ from scipy import ndimage
 from ..errors import ParameterError
 from ..operation import Engine, operation
 from ..volume import Volume, with_data
+from ._closed import Corner, Joined, Labels, Seen, closed_in, parts_of, see
+from .parts import Local, Look, Place, Survey, blank, same_box, some_bytes
 
 
 @operation(halo=None)
@@ -53,10 +56,37 @@ def _check(volume: Volume, *, phase: int, largest: int) -> None:
 @fill_pores.engine("native")
 def _native(volume: Volume, *, phase: int, largest: int) -> Volume:
     data = np.array(volume.data)
-    solid = data if data.dtype.kind == "b" else data == phase
-    closed = _closed(solid, largest)
+    return with_data(volume, _filled(data, _closed(_solid(data, phase), largest), phase))
+
+
+def _solid(data: NDArray[Any], phase: int) -> NDArray[np.bool_]:
+    return data if data.dtype.kind == "b" else data == phase
+
+
+def _filled(data: NDArray[Any], closed: NDArray[np.bool_], phase: int) -> NDArray[Any]:
     data[closed] = True if data.dtype.kind == "b" else phase
-    return with_data(volume, data)
+    return data
+
+
+@fill_pores.blocks("native", divide="zyx", working=partial(some_bytes, voxel=20))
+def _blocks(volume: Volume, *, phase: int, largest: int) -> Survey:
+    """Join the pores' parts across the faces of all blocks first."""
+    pores = Joined(volume.shape)
+    yield Look(_part_seen, pores.add, {"phase": phase})
+    given = {"phase": phase, "largest": largest, "closed": pores.closed(largest)}
+    return Local(blank(volume, volume.dtype), _part_filled, given, same_box, like_look=True)
+
+
+def _part_seen(part: Volume, _place: Place, *, phase: int) -> Seen:
+    return see(*parts_of(_solid(np.asarray(part.data), phase)))
+
+
+def _part_filled(part: Volume, place: Place, *, phase: int, largest: int, closed: dict[Corner, Labels]) -> NDArray[Any]:
+    data = np.array(part.data)
+    parts, count = parts_of(_solid(data, phase))
+    z, y, x = place.inner
+    here = closed.get((z.start, y.start, x.start), np.empty(0, np.int32))
+    return _filled(data, closed_in(parts, count, here, largest), phase)
 
 
 def _closed(solid: NDArray[np.bool_], largest: int) -> NDArray[np.bool_]:

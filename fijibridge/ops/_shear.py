@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,7 +15,8 @@ from ..operation import Engine, operation
 from ..volume import Volume, history, make_volume, origin, voxel_size
 from . import _fiji as imagej
 from ._align_apply import move_slice
-from ._running import told
+from ._running import Progress, told
+from .parts import Box, Local, Place, Survey, nothing, some_bytes
 
 Angle: TypeAlias = float | Literal["auto"]
 
@@ -76,6 +78,31 @@ def _native(volume: Volume, *, angle_deg: Angle, stretch: bool, shift: bool, nea
     angle = view_angle(volume, angle_deg, stretch=stretch)
     data = _shifted(volume, angle, nearest) if shift else copied(volume.data)
     return _sized(volume, data, angle if stretch else 90.0)
+
+
+@shear.blocks("native", divide="z", working=partial(some_bytes, voxel=8, pixel=32))
+def _blocks(volume: Volume, *, angle_deg: Angle, stretch: bool, shift: bool, nearest: bool) -> Survey:
+    """Each slice moves by itself."""
+    yield from ()
+    angle = view_angle(volume, angle_deg, stretch=stretch)
+    count, rows, columns = volume.shape
+    moves = [_travel(volume, angle, z) if shift else 0.0 for z in range(count)]
+    extra = _extra(volume, angle) if shift else 0
+    result = _sized(volume, nothing((count, rows + extra, columns), volume.dtype), angle if stretch else 90.0)
+    given = {"moves": moves, "extra": extra, "nearest": nearest}
+    return Local(result, _part_moved if shift else _part_copied, given, partial(_slices, rows=rows))
+
+
+def _slices(box: Box, *, rows: int) -> Box:
+    return box[0], slice(0, rows), box[2]
+
+
+def _part_moved(part: Volume, place: Place, *, moves: list[float], extra: int, nearest: bool) -> NDArray[Any]:
+    return _moved(part, moves[place.inner[0]], extra, nearest, told())
+
+
+def _part_copied(part: Volume, _place: Place, **_given: Any) -> NDArray[Any]:
+    return np.asarray(part.data)
 
 
 @shear.engine("fiji", version=imagej.imagej_version)
@@ -140,14 +167,19 @@ def _travel(volume: Volume, angle_deg: float, slices: int) -> float:
 
 
 def _shifted(volume: Volume, angle_deg: float, nearest: bool) -> NDArray[Any]:
+    moves = [_travel(volume, angle_deg, z) for z in range(volume.shape[0])]
+    return _moved(volume, moves, _extra(volume, angle_deg), nearest, told())
+
+
+def _moved(volume: Volume, moves: list[float], extra: int, nearest: bool, tell: Progress) -> NDArray[Any]:
+    """Move each slice down by so many rows, `extra` rows being added below."""
     count, rows, columns = volume.shape
-    extra = _extra(volume, angle_deg)
-    result, tell = new_array((count, rows + extra, columns), volume.dtype), told()
+    result = new_array((count, rows + extra, columns), volume.dtype)
     whole = nearest or volume.dtype.kind == "b"
-    for z in range(count):
+    for z, move in enumerate(moves):
         canvas = np.zeros((rows + extra, columns), volume.dtype)
         canvas[:rows] = np.asarray(volume.data[z])
-        result[z] = move_slice(canvas, (_travel(volume, angle_deg, z), 0.0), nearest=whole, empty=0.0)
-        result[z, : int(_travel(volume, angle_deg, z))] = 0
+        result[z] = move_slice(canvas, (move, 0.0), nearest=whole, empty=0.0)
+        result[z, : int(move)] = 0
         tell((z + 1) / count)
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import isfinite
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from ..volume import Volume, with_data
 from ._fiji import imagej_version, mask, run
 from ._flood import flood as fill
 from ._flood import gradient_levels
+from .parts import Survey, by_engine, some_bytes
 
 Flood = Literal["auto", "stack", "slices"]
 _BRIGHT = np.uint8(2)
@@ -61,15 +63,20 @@ def watershed(volume: Volume, *, low: float, high: float, flood: Flood = "auto",
 def _check(volume: Volume, *, low: float, high: float, flood: Flood) -> None:
     if not (isfinite(low) and isfinite(high) and low < high):
         raise ParameterError(f"the window needs low < high, got low={low:.6g} and high={high:.6g}; swap or widen them")
-    grey = np.asarray(volume.data)
-    if grey.dtype.kind == "b":
+    if volume.dtype.kind == "b":
         raise ParameterError("watershed works on grey values and got a mask; give it the grey volume")
-    darkest, brightest = grey.min(), grey.max()
+    darkest, brightest = _range(volume)
     if darkest >= low or brightest <= high:
         side = f"below low={low:.6g}" if darkest >= low else f"above high={high:.6g}"
         raise ParameterError(
             f"no voxel lies {side}, so there is no seed; the grey levels run from {darkest:.6g} to {brightest:.6g}"
         )
+
+
+def _range(volume: Volume) -> tuple[Any, Any]:
+    """Give the lowest and highest grey level, slice by slice: the volume may be larger than memory."""
+    ends = [(plane.min(), plane.max()) for plane in (np.asarray(volume.data[z]) for z in range(volume.shape[0]))]
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 @watershed.engine("native")
@@ -78,6 +85,29 @@ def _native(volume: Volume, *, low: float, high: float, flood: Flood) -> Volume:
     if flood != "slices":
         return with_data(volume, _flooded(grey, low, high))
     return with_data(volume, np.concatenate([_flooded(grey[z : z + 1], low, high) for z in range(grey.shape[0])]))
+
+
+def _axes(_volume: Volume, *, low: float, high: float, flood: Flood) -> str:
+    if flood == "slices":
+        return "z"
+    raise ParameterError(
+        "watershed floods a stack from all its seeds at once, which has no form block by block; use flood='slices', "
+        "give it more memory, or crop the volume"
+    )
+
+
+def _fiji_axes(volume: Volume, *, low: float, high: float, flood: Flood) -> str:
+    return _axes(volume, low=low, high=high, flood="stack" if flood == "stack" else "slices")
+
+
+def _blocks(engine: Engine, volume: Volume, **parameters: Any) -> Survey:
+    """Each slice is flooded by itself."""
+    yield from ()
+    return by_engine(volume, "watershed", engine, parameters, halo=0, dtype=bool)
+
+
+watershed.blocks("native", divide=_axes, working=partial(some_bytes, voxel=4, pixel=64))(partial(_blocks, "native"))
+watershed.blocks("fiji", divide=_fiji_axes, working=partial(some_bytes, voxel=24))(partial(_blocks, "fiji"))
 
 
 @watershed.engine("fiji", version=imagej_version)

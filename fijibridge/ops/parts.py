@@ -78,12 +78,14 @@ class Local:
     make : ``make(part, place, **given)`` gives the voxels of ``place.inner``; a function of a module.
     given : more arguments of `make`.
     needs : gives the box of the volume that a box of the result depends on; a function of a module or a `partial`.
+    like_look : the blocks must be those of the look: what was measured there belongs to them.
     """
 
     result: Volume
     make: Callable[..., NDArray[Any]]
     given: Mapping[str, Any]
     needs: Callable[[Box], Box]
+    like_look: bool = False
 
 
 Survey: TypeAlias = Generator[Look, None, Local]
