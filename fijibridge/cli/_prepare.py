@@ -14,7 +14,7 @@ from rich.table import Table
 from ..pipeline import Planned, Recipe, find_step, load_recipe, plan
 from ..prepare import Prepared, step_records, steps_folder
 from ..prepare import prepare as prepare_stack
-from ..volume import describe_grid
+from ..volume import Volume, describe_grid
 from ._app import AsJson, OutFolder, command_line
 from ._terminal import progress_bar
 
@@ -59,12 +59,19 @@ def prepare(
 def _say_plan(recipe: Recipe, out: Path, start: int | None, as_json: bool) -> None:
     with progress_bar("read the input"):
         volume = recipe.open()
-        planned = plan(recipe, volume, steps_folder(out), start=start)
+        planned = _planned(recipe, volume, steps_folder(out), start)
     if as_json:
         steps = [{"number": entry.number, **entry.step.describe(), "done": entry.done} for entry in planned]
         typer.echo(json.dumps({"input": str(recipe.source), "steps": steps}))
         return
     Console().print(_plan_table(planned, f"{recipe.source.name}: {describe_grid(volume)}, {volume.dtype}"))
+
+
+def _planned(recipe: Recipe, volume: Volume, folder: Path, start: int | None) -> tuple[Planned, ...]:
+    """Say what is done; voxels are read only where an earlier run left something that they may have been made into."""
+    if any(folder.glob("[0-9]*.json")):
+        return plan(recipe, volume, folder, start=start)
+    return tuple(Planned(number, step, "", False) for number, step in enumerate(recipe.steps, 1))
 
 
 def _plan_table(planned: tuple[Planned, ...], title: str) -> Table:

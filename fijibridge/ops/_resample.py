@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..errors import ParameterError
+from ..io.spill import new_array
 from ..operation import Engine, operation
 from ..volume import Units, Volume, history, make_volume, origin, voxel_size
 from . import _fiji as imagej
+from ._resample_shares import SPLINE_REACH, sharing_matrix
+from ._running import told
 
 Size: TypeAlias = tuple[float, float, float]
 
@@ -52,8 +53,8 @@ def resample(
     ------
     ParameterError : sizes that are not positive, positions that do not fit, or a result beyond 2^34 voxels.
 
-    Engines: native - SciPy; fiji - macros/resample.ijm ("Scale...", bicubic, averaging down).  Differences: border and
-    rounding; labels by nearest neighbour; no uneven positions.
+    Engines: native - SciPy, slice by slice; fiji - macros/resample.ijm ("Scale...", bicubic, averaging down).
+    Differences: border and rounding; labels by nearest neighbour; no uneven positions.
     """
 
 
@@ -75,21 +76,27 @@ def _check(volume: Volume, *, size: Size | None, units: Units | None, labels: bo
 @resample.engine("native")
 def _native(volume: Volume, *, size: Size | None, units: Units | None, labels: bool,
             positions: tuple[float, ...] | None) -> Volume:  # fmt: skip
-    wanted = new_size(volume, size, units)
-    data = np.asarray(volume.data)
+    """Go slice by slice: of the input, no more is in memory than the slices that one slice of the result is made of."""
+    wanted, whole = new_size(volume, size, units), labels or volume.dtype.kind == "b"
     present: Size = voxel_size(volume)[:3]
+    source: _Slices | _Between = _Slices(volume.data)
     if positions is not None:
-        data = _even_slices(data, positions, wanted[0], nearest=labels or data.dtype.kind == "b")
+        source = _Between(volume.data, positions, wanted[0], nearest=whole)
         present = (wanted[0], present[1], present[2])
-    if labels or data.dtype.kind == "b":
-        return on_grid(volume, _majority(data, present, wanted), wanted, even=positions is None)
-    result = data.astype(np.float32 if data.dtype.itemsize < 8 else np.float64)
-    for axis in range(3):
-        result = _along(result, axis, present[axis], wanted[axis])
-    if data.dtype.kind in "iu":
-        limits = np.iinfo(data.dtype)
-        result = np.clip(np.rint(result), limits.min, limits.max)
-    return on_grid(volume, result.astype(data.dtype), wanted, even=positions is None)
+    sizes = (len(source), *volume.shape[1:])
+    kind = np.float64 if volume.dtype.itemsize == 8 else np.float32
+    z, y, x = (
+        sharing_matrix(n, old, new, nearest=whole).astype(kind)
+        for n, old, new in zip(sizes, present, wanted, strict=True)
+    )
+    result, tell = new_array((z.shape[0], y.shape[0], x.shape[0]), volume.dtype), told()
+    recent = _Recent(source if whole else _InPlane(source, y, x, kind))
+    for k in range(len(result)):
+        row = z[[k]]
+        parts = [(recent[int(n)], share) for n, share in zip(row.indices, row.data, strict=True)]
+        result[k] = _majority(parts, y, x) if whole else _rounded(_sum(parts), volume.dtype)
+        tell((k + 1) / len(result))
+    return on_grid(volume, result, wanted, even=positions is None)
 
 
 @resample.engine("fiji", version=imagej.imagej_version)
@@ -135,86 +142,89 @@ def on_grid(volume: Volume, data: NDArray[Any], wanted: Size, *, even: bool = Tr
     return make_volume(data, spacing=wanted, units=size.units, origin=(z, y, x), history=history(volume))
 
 
-def _along(data: NDArray[Any], axis: int, present: float, wanted: float) -> NDArray[Any]:
-    """Resample one axis."""
-    count = max(1, round(data.shape[axis] * present / wanted))
-    if abs(wanted / present - 1) < 1e-9 and count == data.shape[axis]:
-        return data
-    if wanted > present or data.shape[axis] < 4:
-        return _averaged(data, axis, count, wanted / present)
-    place = (np.arange(count) + 0.5) * wanted / present - 0.5
-    spline = ndimage.spline_filter1d(data, 3, axis=axis, output=np.dtype(data.dtype), mode="mirror")
-    return _cubic(spline, axis, np.clip(place, 0, data.shape[axis] - 1))
+def _sum(parts: list[tuple[NDArray[Any], Any]]) -> NDArray[Any]:
+    total = parts[0][0] * parts[0][1]
+    for plane, share in parts[1:]:
+        total += plane * share
+    return np.asarray(total)
 
 
-def _averaged(data: NDArray[Any], axis: int, count: int, ratio: float) -> NDArray[Any]:
-    """Average by area: differences of the running integral at the faces of the new voxels."""
-    rows = np.moveaxis(data, axis, 0)
-    size = len(rows)
-    faces = np.clip(np.arange(count + 1) * ratio, 0, size)
-    result = np.empty((count, *rows.shape[1:]), data.dtype)
-    for k, (low, high) in enumerate(pairwise(faces)):
-        first, last = int(low), min(int(np.ceil(high)), size)
-        first = min(first, size - 1)
-        share = np.minimum(np.arange(first, last) + 1, high) - np.maximum(np.arange(first, last), low)
-        share = share / share.sum() if share.size and share.sum() > 0 else np.ones(1)
-        result[k] = np.tensordot(share.astype(data.dtype), rows[first : first + len(share)], axes=1)
-    return np.moveaxis(result, 0, axis)
+def _rounded(plane: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        plane = np.clip(np.rint(plane), limits.min, limits.max)
+    return plane.astype(dtype)
 
 
-def _cubic(spline: NDArray[Any], axis: int, place: NDArray[np.float64]) -> NDArray[Any]:
-    """Evaluate a cubic B-spline along one axis."""
-    rows = np.moveaxis(spline, axis, 0)
-    size = len(rows)
-    result = np.empty((len(place), *rows.shape[1:]), spline.dtype)
-    for k, at in enumerate(place):
-        base = int(np.floor(at))
-        t = at - base
-        weights = np.array([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]) / 6
-        # The spline goes on mirrored about its first and last samples.
-        taps = np.abs(np.arange(base - 1, base + 3))
-        taps = np.where(taps > size - 1, 2 * (size - 1) - taps, taps)
-        result[k] = np.tensordot(weights.astype(spline.dtype), rows[taps], axes=1)
-    return np.moveaxis(result, 0, axis)
-
-
-def _majority(data: NDArray[Any], present: Size, wanted: Size) -> NDArray[Any]:
-    """Give each new voxel the label that covers most of it; where the grid becomes finer, the nearest."""
-    best: NDArray[np.float32] | None = None
-    result: NDArray[Any] | None = None
-    for label in np.unique(data):
-        share = (data == label).astype(np.float32)
-        for axis in range(3):
-            share = np.asarray(_label_axis(share, axis, present[axis], wanted[axis]), np.float32)
-        if best is None or result is None:
-            best, result = share, np.full(share.shape, label, data.dtype)
-            continue
-        more = share > best
-        result[more] = label
+def _majority(parts: list[tuple[NDArray[Any], Any]], y: Any, x: Any) -> NDArray[Any]:
+    """Give each new pixel the label that covers most of it; where the grid becomes finer, the nearest."""
+    found = np.unique(np.concatenate([np.unique(plane) for plane, _ in parts]))
+    best = np.full((y.shape[0], x.shape[0]), -1.0, np.float32)
+    result = np.full(best.shape, found[0])
+    for label in found:
+        share = (x @ (y @ _sum([(plane == label, np.float32(share)) for plane, share in parts])).T).T
+        result[share > best] = label
         np.maximum(best, share, out=best)
-    return result if result is not None else data
+    return result
 
 
-def _label_axis(share: NDArray[Any], axis: int, present: float, wanted: float) -> NDArray[Any]:
-    count = max(1, round(share.shape[axis] * present / wanted))
-    if wanted > present:
-        return _averaged(share, axis, count, wanted / present)
-    nearest = np.clip(((np.arange(count) + 0.5) * wanted / present).astype(int), 0, share.shape[axis] - 1)
-    return np.asarray(np.take(share, nearest, axis=axis))
+class _Slices:
+    """The slices of an array, each read when it is asked for."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def __len__(self) -> int:
+        return int(self._data.shape[0])
+
+    def __getitem__(self, z: int) -> NDArray[Any]:
+        return np.asarray(self._data[z])
 
 
-def _even_slices(data: NDArray[Any], positions: tuple[float, ...], step: float, *, nearest: bool) -> NDArray[Any]:
-    """Put slices at measured places onto even ones: linear in between, since uneven slices leave nothing better."""
-    where = np.asarray(positions, float)
-    count = max(1, round((where[-1] - where[0]) / step) + 1)
-    result = np.empty((count, *data.shape[1:]), data.dtype)
-    for k in range(count):
-        at = min(where[0] + k * step, where[-1])
+class _Between:
+    """Even slices out of some at measured places: linear in between, since uneven slices leave nothing better."""
+
+    def __init__(self, data: Any, positions: tuple[float, ...], step: float, *, nearest: bool) -> None:
+        self._slices, self._where, self._step, self._nearest = (
+            _Slices(data),
+            np.asarray(positions, float),
+            step,
+            nearest,
+        )
+
+    def __len__(self) -> int:
+        return max(1, round(float(self._where[-1] - self._where[0]) / self._step) + 1)
+
+    def __getitem__(self, k: int) -> NDArray[Any]:
+        where = self._where
+        at = min(where[0] + k * self._step, where[-1])
         right = int(np.clip(np.searchsorted(where, at), 1, len(where) - 1))
         share = (at - where[right - 1]) / (where[right] - where[right - 1])
-        if nearest:
-            result[k] = data[right if share > 0.5 else right - 1]
-            continue
-        mixed = (1 - share) * data[right - 1].astype(np.float64) + share * data[right].astype(np.float64)
-        result[k] = np.rint(mixed) if data.dtype.kind in "iu" else mixed
-    return result
+        if self._nearest:
+            return self._slices[right if share > 0.5 else right - 1]
+        left, last = (self._slices[z] for z in (right - 1, right))
+        return _rounded((1 - share) * left.astype(np.float64) + share * last.astype(np.float64), left.dtype)
+
+
+class _InPlane:
+    """Slices on their new pixels."""
+
+    def __init__(self, source: _Slices | _Between, y: Any, x: Any, kind: type) -> None:
+        self._source, self._y, self._x, self._kind = source, y, x, kind
+
+    def __getitem__(self, z: int) -> NDArray[Any]:
+        return np.ascontiguousarray((self._x @ (self._y @ self._source[z].astype(self._kind)).T).T)
+
+
+class _Recent:
+    """Keeps slices while later ones are made of them too; they are asked for in rising order."""
+
+    def __init__(self, source: Any) -> None:
+        self._source, self._kept = source, dict[int, NDArray[Any]]()
+
+    def __getitem__(self, z: int) -> NDArray[Any]:
+        if z not in self._kept:
+            self._kept[z] = self._source[z]
+            for old in [n for n in self._kept if n < z - 2 * SPLINE_REACH - 4]:
+                del self._kept[old]
+        return self._kept[z]

@@ -132,6 +132,20 @@ def test_a_dry_run_says_what_would_be_done_and_leaves_nothing(run, folder):
     assert plan[1]["parameters"] == {"sigma": 0.8, "truncate": 2.0}
 
 
+def test_a_dry_run_of_a_new_stack_reads_headers_only(run, folder, made):
+    """Whoever checks a recipe for a thousand slices on a network disk must not wait for their voxels."""
+    (folder / "slices").mkdir()
+    for z in range(3):
+        fb.write_volume(made.volume[z : z + 1], folder / "slices" / f"{z}.tif")
+    last = folder / "slices" / "2.tif"
+    last.write_bytes(b"no image at all")
+    recipe = (folder / "recipe.toml").read_text("utf-8").replace('"stack.tif"', '"slices"')
+    (folder / "recipe.toml").write_text(recipe, encoding="utf-8")
+    code, out, _ = run("prepare", "recipe.toml", "-o", "out", "--dry-run")
+    assert code == 0
+    assert "3 x 96 x 96" in out or "3 × 96 × 96" in out
+
+
 def test_json_tells_other_programs_what_was_done(run, folder):
     """stdout holds one JSON document and nothing else."""
     _, out, _ = run("prepare", "recipe.toml", "-o", "out", "--json")

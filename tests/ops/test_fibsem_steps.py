@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fijibridge.errors import ParameterError
+from fijibridge.io.spill import spilling
 from fijibridge.ops._crop import crop
 from fijibridge.ops._even_out import even_out
 from fijibridge.ops._fill_pores import fill_pores
@@ -179,3 +182,16 @@ def test_resample_refuses_sizes_that_are_a_slip_of_units() -> None:
         resample(volume, size=(1e-6, 1e-6, 1e-6))
     with pytest.raises(ParameterError, match="positive"):
         resample(volume, size=(0, 1, 1))
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_resample_holds_few_slices_in_memory(tmp_path: Path, labels: bool) -> None:
+    """Stacks may be larger than memory: what is held must not grow with the number of slices."""
+    data = np.random.default_rng(0).integers(0, 4, (200, 96, 96)).astype(np.uint8)
+    with spilling(tmp_path, large=1000):
+        tracemalloc.start()
+        done = resample(make_volume(data, spacing=(2, 1, 1)), labels=labels)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert done.shape == (400, 96, 96)
+    assert peak < 0.5 * done.nbytes

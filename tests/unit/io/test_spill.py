@@ -25,7 +25,7 @@ def test_large_arrays_lie_on_the_disk_within_the_block_only(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("operation", "parameters"),
     [("align", {}), ("decurtain", {}), ("even_out", {}), ("shear", {}), ("crop", {"box": (1, 6, 3, 60, 0, 64)}),
-     ("smooth", {})],
+     ("smooth", {}), ("resample", {"size": (20.0, 40.0, 70.0)})],
 )  # fmt: skip
 def test_slice_wise_steps_give_the_same_voxels_on_the_disk(tmp_path: Path, operation, parameters) -> None:
     """Where the result lies must not change it."""
