@@ -64,9 +64,10 @@ def read_volume(
     path : a file, a folder, or a sequence of files with one slice each, in order.
     spacing : voxel size (z, y, x) in `units`, in place of what the file says.
     units : ``"nm"``, ``"um"`` or ``"voxel"``; needed with `spacing`.
-    mmap : leave the voxels in the file and map them (read-only) where the file allows it: one file, uncompressed,
-        contiguous, in this machine's byte order (TIFF, NRRD, MetaImage, MRC). Of a Zarr folder, make a dask array
-        where dask is installed. Other files are read as ever; ``isinstance(volume.data, numpy.memmap)`` tells.
+    mmap : leave the voxels in the file. They are mapped (read-only) where the file allows it: one file, uncompressed,
+        contiguous, in this machine's byte order (TIFF, NRRD, MetaImage, MRC, AmiraMesh, raw); of all others a dask
+        array is made, which reads slices or chunks when they are asked for and goes to other processes by the file's
+        name. One compressed stream (gzip and bzip2 in NRRD, MetaImage, MRC; AmiraMesh's) is best read forward.
     progress : called with the share done, 0 to 1, after each slice of compressed files and folders.
 
     Returns
@@ -103,7 +104,12 @@ def read_volume(
 
 
 def write_volume(
-    volume: Volume, path: PathLike, *, ome_zarr: ZarrVersion = "0.5", progress: Progress | None = None
+    volume: Volume,
+    path: PathLike,
+    *,
+    ome_zarr: ZarrVersion = "0.5",
+    sharded: bool | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write a volume with its voxel size, origin and history to a TIFF file, whole or not at all.
 
@@ -121,17 +127,20 @@ def write_volume(
         integers with no more than 8 different values the nearest voxel.
     path : the file; an older one is replaced at the end in one step (temporary file beside it, fsync, rename).
     ome_zarr : version of OME-Zarr, ``"0.5"`` (on Zarr 3) or ``"0.4"`` (on Zarr 2, which more programs read).
+    sharded : whether an OME-Zarr 0.5 keeps 16 of its chunks (32 x 256 x 256 voxels) in one file; None does so where
+        there are more than 2000 chunks, since file systems take few large files better than many small ones.
     progress : called with the share done, 0 to 1, after each slice.
 
     Raises
     ------
     WriteError : a dtype that the format cannot hold (the message names the astype), another ending, or a folder that is
         not there or takes no file.
+    ParameterError : `sharded` with OME-Zarr 0.4, which has no shards.
     VolumeError : `volume` does not keep the Volume contract.
     """
     check_volume(volume)
     if Path(path).name.lower().endswith(ZARR):
-        write_zarr(volume, Path(path), version=ome_zarr, progress=progress)
+        write_zarr(volume, Path(path), version=ome_zarr, sharded=sharded, progress=progress)
         return
     write_file(volume, Path(path), progress)
 
@@ -142,17 +151,20 @@ def convert_volume(
     *,
     spacing: tuple[float, float, float] | None = None,
     units: Units | None = None,
+    ome_zarr: ZarrVersion = "0.5",
+    sharded: bool | None = None,
     progress: Progress | None = None,
 ) -> Volume:
     """Write a volume in another format, then read it back and compare every voxel.
 
-    Uncompressed files of one piece are mapped, and slices go through memory one by one; other files are read whole.
+    Between any two formats some 128 MB of voxels are in memory at a time, whatever the size of the volume.
 
     Parameters
     ----------
     source : whatever `read_volume` reads.
     target : a file of whatever format `write_volume` writes; an older one is replaced.
     spacing, units : voxel size (z, y, x) in place of what the source says.
+    ome_zarr, sharded : see `write_volume`.
     progress : called with the share done, 0 to 1.
 
     Returns
@@ -168,7 +180,7 @@ def convert_volume(
         return None if progress is None else lambda share: progress(start + share / 2)
 
     volume = read_volume(source, spacing=spacing, units=units, mmap=True)
-    write_volume(volume, target, progress=part(0))
+    write_volume(volume, target, ome_zarr=ome_zarr, sharded=sharded, progress=part(0))
     back = read_volume(target, mmap=True)
     check_written(volume, back, Path(target), part(0.5))
     return back
@@ -176,11 +188,11 @@ def convert_volume(
 
 def _read(source: Path | list[Path], mmap: bool, sized: bool, progress: Progress | None) -> Stack:
     if isinstance(source, list):
-        return read_slices(source, sized, progress)
+        return read_slices(source, sized, mmap, progress)
     if is_zarr(source):
         return read_zarr(source, mmap, progress)
     if source.is_dir():
-        return read_folder(source, sized, progress)
+        return read_folder(source, sized, mmap, progress)
     return read_file(source, mmap, progress)
 
 

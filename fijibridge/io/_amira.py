@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ReadError
 from ._calibration import UNKNOWN, Calibration, from_lengths
-from ._outside import broken, read_raw, reading
+from ._outside import broken, checked_shape, reading
+from ._raw import read_packed, read_raw
 from ._stack import Stack
+from ._streams import Packed
 
 _MOST_HEADER = 4 << 20
 _END = b"# Data section follows"
 _TYPES = {"byte": "u1", "short": "i2", "ushort": "u2", "int32": "i4", "float": "f4", "double": "f8"}
+_PACKED = {"HxByteRLE": "runs", "HxZip": "gzip"}
 _LATTICE = re.compile(r"define\s+Lattice\s+(\d+)\s+(\d+)\s+(\d+)")
 _FIELD = re.compile(r"Lattice\s*\{\s*(\w+)(\[\d+\])?\s+\w+\s*\}\s*=?\s*(?:\w+\()?@(\d+)\)?\s*(?:\((\w+),(\d+)\))?")
 _BOX = re.compile(r"BoundingBox\s+((?:[-+.\deE]+\s+){5}[-+.\deE]+)")
@@ -47,10 +48,14 @@ def read_amira(path: Path, mmap: bool) -> Stack:
         found = re.search(rb"\n" + header.mark + rb"\r?\n", top)
         if found is None:
             broken(path, f"the data section {header.mark.decode()} is not there")
-        if header.encoding:
-            data = _unpacked(path, header, found.end())
-        else:
+        if not header.encoding:
             data = read_raw(path, header.shape, header.dtype, offset=found.end(), mmap=mmap)
+        elif header.encoding in _PACKED:
+            packed = Packed(_PACKED[header.encoding], found.end(), header.packed)
+            # Some writers fill up the last piece: what follows the voxels does not count.
+            data = read_packed(path, header.shape, header.dtype, packed, exact=False, mmap=mmap)
+        else:
+            raise ReadError(f"{path} is encoded as {header.encoding}; save it uncompressed, or as HxByteRLE or HxZip")
         return Stack(str(path), data, header.calibration)
 
 
@@ -66,43 +71,11 @@ def _header(path: Path, top: bytes) -> _Header:
         raise ReadError(f"{path} holds no scalar field on a lattice; save the image or label field itself")
     if field[1] not in _TYPES:
         raise ReadError(f"{path} holds voxels of type {field[1]}, which a volume cannot; save integers or floats")
-    x, y, z = (int(count) for count in lattice.groups())
+    x, y, z = reversed(checked_shape(path, [int(count) for count in reversed(lattice.groups())]))
     order = "<" if "LITTLE" in first else ">"
     dtype = np.dtype(order + _TYPES[field[1]])
     calibration = _calibration(text, (z, y, x))
     return _Header((z, y, x), dtype, f"@{field[3]}".encode(), field[4] or "", int(field[5] or 0), calibration)
-
-
-def _unpacked(path: Path, header: _Header, offset: int) -> NDArray[Any]:
-    size = int(np.prod(header.shape, dtype=object)) * header.dtype.itemsize
-    with path.open("rb") as file:
-        file.seek(offset)
-        packed = file.read(header.packed)
-    # A run has two bytes and makes at most 127; deflate makes at most 1032 of one.
-    growth = {"HxByteRLE": 64, "HxZip": 1032}.get(header.encoding)
-    if growth is None:
-        raise ReadError(f"{path} is encoded as {header.encoding}; save it uncompressed, or as HxByteRLE or HxZip")
-    if len(packed) < header.packed or size > growth * header.packed:
-        broken(path, f"{size} bytes of voxels are promised by {len(packed)} bytes")
-    made = _runs(packed, size) if header.encoding == "HxByteRLE" else zlib.decompressobj().decompress(packed, size)
-    if len(made) != size:
-        broken(path, f"{size} bytes of voxels are promised, and it unpacks to {len(made)}")
-    return np.frombuffer(made, header.dtype).reshape(header.shape).astype(header.dtype.newbyteorder("="), copy=False)
-
-
-def _runs(packed: bytes, size: int) -> bytearray:
-    """Undo HxByteRLE: a count with the high bit set copies so many bytes, any other count repeats the next byte."""
-    made, place = bytearray(), 0
-    while place + 1 < len(packed) and len(made) <= size:
-        count = packed[place]
-        if count & 0x80:
-            count &= 0x7F
-            made += packed[place + 1 : place + 1 + count]
-            place += 1 + count
-        else:
-            made += packed[place + 1 : place + 2] * count
-            place += 2
-    return made
 
 
 def _calibration(text: str, shape: tuple[int, int, int]) -> Calibration:

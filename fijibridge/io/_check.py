@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import WriteError
 from ..volume import Volume, describe_grid
+from ._pieces import by_planes
 
 
 def check_written(volume: Volume, back: Volume, path: Path, progress: Callable[[float], None] | None) -> None:
@@ -26,8 +27,9 @@ def check_written(volume: Volume, back: Volume, path: Path, progress: Callable[[
             f"{path} was written but reads back as {describe_grid(back)}, not {describe_grid(volume)}; "
             "keep the original and write another format"
         )
+    planes, again = by_planes(volume.data), by_planes(back.data)
     for z in range(volume.shape[0]):
-        if not _same(np.asarray(volume.data[z]), np.asarray(back.data[z])):
+        if not _same(np.asarray(planes[z]), np.asarray(again[z])):
             raise WriteError(
                 f"{path} was written but its slice {z} reads back otherwise; keep the original and look at the disk"
             )

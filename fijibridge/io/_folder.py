@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ReadError
+from ._lazy import OnDisk, voxels
 from ._stack import Stack, describe
 from ._tiff import read_tiff
-from .spill import new_array
 
 Progress = Callable[[float], None]
 
 
-def read_folder(folder: Path, sized: bool, progress: Progress | None) -> Stack:
+def read_folder(folder: Path, sized: bool, mmap: bool, progress: Progress | None) -> Stack:
     """Read every TIFF file of a folder as one slice, in natural order; see `read_slices`."""
     try:
         files = sorted((file for file in folder.iterdir() if _is_slice(file)), key=_natural)
@@ -25,25 +26,45 @@ def read_folder(folder: Path, sized: bool, progress: Progress | None) -> Stack:
         raise ReadError(f"cannot look into the folder {folder}: {error.strerror or error}") from error
     if not files:
         raise ReadError(f"the folder {folder} holds no .tif or .tiff file; name the folder that holds the slices")
-    return read_slices(files, sized, progress)._replace(name=str(folder))
+    return read_slices(files, sized, mmap, progress)._replace(name=str(folder))
 
 
-def read_slices(files: Sequence[Path], sized: bool, progress: Progress | None) -> Stack:
-    """Read files of one slice each, in the order given; `sized` where the caller knows the voxel size better."""
+def read_slices(files: Sequence[Path], sized: bool, mmap: bool, progress: Progress | None) -> Stack:
+    """Read files of one slice each, in the order given; `sized` where the caller knows the voxel size better.
+
+    With `mmap` all but the first are opened when they are asked for.
+    """
     if not files:
         raise ReadError("no slices were named; name at least one file")
     first = _one_slice(files[0])
-    data: NDArray[np.generic] = new_array((len(files), *first.data.shape[1:]), first.data.dtype)
-    for z, file in enumerate(files):
-        stack = first if z == 0 else _one_slice(file)
-        _check_alike(first, stack)
-        if not sized:
-            _check_sizes(first, stack)
-        data[z] = stack.data[0]
-        if progress is not None:
-            progress((z + 1) / len(files))
+    data = voxels(_Files(files, first, sized), mmap=mmap, progress=progress)
     taken = tuple(step for step in first.history if step.get("operation") == "acquire")
     return Stack(first.name, data, first.calibration._replace(origin=(0.0, 0.0, 0.0)), taken)
+
+
+class _Files(OnDisk):
+    """One file for each slice, each alike to the first."""
+
+    kind = "TIFF"
+
+    def __init__(self, files: Sequence[Path], first: Stack, sized: bool) -> None:
+        super().__init__(files[0], (len(files), *first.data.shape[1:]), first.data.dtype)
+        self._files, self._first, self._sized = [Path(file).absolute() for file in files], first, sized
+
+    def take(self, opened: Any, key: tuple[slice, ...]) -> Any:
+        """Read slices."""
+        planes = [self._slice(z) for z in range(*key[0].indices(self.shape[0]))]
+        return np.stack(planes)[(slice(None), *key[1:])]
+
+    def _slice(self, z: int) -> NDArray[np.generic]:
+        if z == 0:
+            return np.asarray(self._first.data[0])
+        stack = _one_slice(self._files[z])
+        _check_alike(self._first, stack)
+        if not self._sized:
+            _check_sizes(self._first, stack)
+        plane: NDArray[np.generic] = stack.data[0]
+        return plane
 
 
 def _is_slice(file: Path) -> bool:

@@ -13,7 +13,9 @@ from ..errors import ReadError
 from ..volume import DIMS, Volume, history, origin, voxel_size
 from ._calibration import UNKNOWN, Calibration, from_lengths
 from ._history import Note, from_value, to_value
+from ._lazy import OnDisk, voxels
 from ._outside import package, reading
+from ._pieces import by_planes, pieces
 from ._stack import Stack
 
 #: ilastik and Fiji's HDF5 plugin keep the voxel size (z, y, x) under this name, in micrometres.
@@ -25,6 +27,8 @@ _NAME = "data"
 #: BigDataViewer's full resolution of the first time point and view, which is one of many data sets of its files.
 _BDV = "t00000/s00/0/cells"
 _CHUNK = (16, 128, 128)
+#: Bytes of one part of a lazy array, made of whole chunks.
+_MOST_PIECE = 16 << 20
 
 
 def read_hdf5(path: Path, inside: str, mmap: bool) -> Stack:
@@ -43,12 +47,37 @@ def read_hdf5(path: Path, inside: str, mmap: bool) -> Stack:
     h5py = package("h5py", path)
     with reading(path, "HDF5"), h5py.File(path, "r") as file:
         found = _pick(path, file, h5py, inside)
+        _check_home(path, found)
         _check_size(path, found)
-        data = np.asarray(_volume_axes(path, found))
+        data = _volume_axes(path, found, _read(path, found, mmap))
         note = from_value(found.attrs.get(_NOTE))
-        return Stack(
-            str(path), data.astype(data.dtype.newbyteorder("="), copy=False), _calibration(found, note), note.history
-        )
+        return Stack(str(path), data, _calibration(found, note), note.history)
+
+
+class _Dataset(OnDisk):
+    """One data set, in the order of its own axes."""
+
+    kind = "HDF5"
+
+    def __init__(self, path: Path, dataset: Any) -> None:
+        super().__init__(path, dataset.shape, dataset.dtype)
+        self._name = dataset.name
+
+    def open(self) -> Any:
+        """Open the data set; the file stays open with it."""
+        return package("h5py", self.path).File(self.path, "r")[self._name]
+
+    def take(self, opened: Any, key: tuple[slice, ...]) -> Any:
+        """Read a part."""
+        return opened[key]
+
+
+def _read(path: Path, dataset: Any, mmap: bool) -> Any:
+    """Read in boxes of chunks: each is unpacked once."""
+    shape, itemsize = dataset.shape, dataset.dtype.itemsize
+    chunks = dataset.chunks or (*[1] * (len(shape) - 2), *shape[-2:])
+    first = pieces(shape, chunks, itemsize, most=_MOST_PIECE)[0]
+    return voxels(_Dataset(path, dataset), [part.stop for part in first], mmap=mmap)
 
 
 def write_hdf5(volume: Volume, file: BinaryIO, progress: Callable[[float], None] | None) -> None:
@@ -65,14 +94,16 @@ def write_hdf5(volume: Volume, file: BinaryIO, progress: Callable[[float], None]
         dataset.attrs[_SIZE], dataset.attrs["units"] = [float(f"{step:.12g}") for step in size[:3]], size.units
         dataset.attrs["axistags"] = json.dumps({"axes": [{"key": dim, "typeFlags": 2} for dim in DIMS]})
         dataset.attrs[_NOTE] = to_value(history(volume), origin(volume))
-        for start in range(0, volume.shape[0], chunk[0]):
-            dataset[start : start + chunk[0]] = np.asarray(volume.data[start : start + chunk[0]])
+        source, boxes = by_planes(volume.data), pieces(volume.shape, chunk, volume.dtype.itemsize)
+        for number, box in enumerate(boxes, 1):
+            dataset[box] = np.asarray(source[box])
             if progress is not None:
-                progress(min(1.0, (start + chunk[0]) / volume.shape[0]))
+                progress(number / len(boxes))
 
 
 def _pick(path: Path, file: Any, h5py: Any, inside: str) -> Any:
     if inside:
+        _check_links(path, file, h5py, inside)
         found = file.get(inside)
         if not isinstance(found, h5py.Dataset):
             raise ReadError(f"{path} has no data set {inside}; it has {_listed(_datasets(file, h5py)) or 'none'}")
@@ -84,6 +115,21 @@ def _pick(path: Path, file: Any, h5py: Any, inside: str) -> Any:
         said = f"several volumes ({_listed(names)}): name one, as in {path.name}/{names[0]}" if names else "no volume"
         raise ReadError(f"{path} holds {said}")
     return file[names[0]]
+
+
+def _check_links(path: Path, file: Any, h5py: Any, inside: str) -> None:
+    """Follow no link into another file: what a path names is what is read."""
+    parts = inside.strip("/").split("/")
+    for name in ("/".join(parts[: n + 1]) for n in range(len(parts))):
+        if isinstance(file.get(name, getlink=True), h5py.ExternalLink):
+            raise ReadError(f"{path} keeps {name} in another file; name that file itself")
+
+
+def _check_home(path: Path, dataset: Any) -> None:
+    """Refuse voxels that a file says to be in others: they may be any file of the user's."""
+    others = [dataset.external] if dataset.external else dataset.virtual_sources() if dataset.is_virtual else ()
+    if any(getattr(other, "file_name", "") != "." for other in others):
+        raise ReadError(f"{path} keeps the voxels of {dataset.name} in other files; name the file that has them")
 
 
 def _datasets(file: Any, h5py: Any) -> list[str]:
@@ -111,7 +157,7 @@ def _check_size(path: Path, dataset: Any) -> None:
         )
 
 
-def _volume_axes(path: Path, dataset: Any) -> Any:
+def _volume_axes(path: Path, dataset: Any, data: Any) -> Any:
     """Bring the voxels into the order z, y, x; axes of length 1 (time, channels) fall away."""
     names = _axes(dataset)
     kept = [axis for axis, name in enumerate(names) if dataset.shape[axis] > 1 or name in DIMS]
@@ -121,7 +167,7 @@ def _volume_axes(path: Path, dataset: Any) -> Any:
         raise ReadError(
             f"{path} holds an image of {shape} ({''.join(names)}) in {dataset.name}; save one channel and time point"
         )
-    data = dataset[()].reshape([dataset.shape[axis] for axis in kept])
+    data = data[tuple(slice(None) if axis in kept else 0 for axis in range(len(names)))]
     data = np.transpose(data, [kept_names.index(dim) for dim in DIMS if dim in kept_names])
     for place, dim in enumerate(DIMS):
         if dim not in kept_names:

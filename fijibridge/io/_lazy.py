@@ -46,12 +46,17 @@ class OnDisk:
         """Read a part of the opened file."""
         raise NotImplementedError
 
-    def __getitem__(self, key: tuple[slice, ...]) -> NDArray[Any]:
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        sides = (key if isinstance(key, tuple) else (key,)) + (slice(None),) * self.ndim
+        ranges = tuple(side if isinstance(side, slice) else slice(side, side + 1) for side in sides[: self.ndim])
         # dask reads with several threads, and most files have one place where they are read.
         with self._lock, reading(self.path, self.kind):
             if self._opened is None:
                 self._opened = self.open()
-            return np.asarray(self.take(self._opened, key), self.dtype)
+            found = np.asarray(self.take(self._opened, ranges), self.dtype)
+        # A small part of what had to be unpacked must not keep all of that in memory.
+        part = found if getattr(found.base, "nbytes", 0) <= found.nbytes else found.copy()
+        return part[tuple(slice(None) if isinstance(side, slice) else 0 for side in sides[: self.ndim])]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_opened": None, "_lock": None}

@@ -9,8 +9,10 @@ import numpy as np
 
 from ..errors import ReadError
 from ._calibration import UNKNOWN, Calibration, from_lengths
-from ._outside import beside, broken, checked_shape, read_raw, reading
+from ._outside import beside, broken, checked_shape, reading
+from ._raw import read_packed, read_raw
 from ._stack import Stack
+from ._streams import Packed
 
 _TYPES = {
     "MET_CHAR": "i1",
@@ -41,9 +43,11 @@ def read_metaimage(path: Path, mmap: bool) -> Stack:
         local = fields["ElementDataFile"].upper() == "LOCAL"
         data = path if local else beside(path, fields["ElementDataFile"])
         skip = int(fields.get("HeaderSize", "0"))
-        encoding = "gzip" if _true(fields, "CompressedData") else "raw"
-        offset = end if local else max(skip, 0)
-        voxels = read_raw(data, shape, _dtype(path, fields), offset=offset, encoding=encoding, mmap=mmap)
+        dtype, offset = _dtype(path, fields), end if local else max(skip, 0)
+        if _true(fields, "CompressedData"):
+            voxels = read_packed(data, shape, dtype, Packed("gzip", offset), mmap=mmap)
+        else:
+            voxels = read_raw(data, shape, dtype, offset=offset, mmap=mmap)
         return Stack(str(path), voxels, _calibration(fields))
 
 

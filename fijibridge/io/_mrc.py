@@ -12,13 +12,14 @@ from ..errors import ReadError, WriteError
 from ..volume import Volume, voxel_size
 from ._calibration import UNKNOWN, Calibration, from_lengths
 from ._outside import broken, package, reading
+from ._pieces import by_planes, let_go
+from ._raw import read_packed, read_raw
 from ._stack import Stack
+from ._streams import Packed
 
-#: The bytes of one voxel by mode: int8, int16, float32, uint16, float16.
-_BYTES = {0: 1, 1: 2, 2: 4, 6: 2, 12: 2}
+#: Voxels by mode.
+_TYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 _HEADER = 1024
-#: A gzipped map is unpacked whole by mrcfile; deflate makes at most this of a byte.
-_GROWTH = 1032
 
 
 def read_mrc(path: Path, mmap: bool) -> Stack:
@@ -31,15 +32,31 @@ def read_mrc(path: Path, mmap: bool) -> Stack:
     """
     mrcfile = package("mrcfile", path)
     with reading(path, "MRC"):
-        plain = path.suffix.lower() not in (".gz", ".bz2")
-        _check_size(path, mrcfile, plain)
-        with (mrcfile.mmap if mmap and plain else mrcfile.open)(path, mode="r", permissive=False) as file:
-            axes = [int(file.header[name]) for name in ("maps", "mapr", "mapc")]
-            if sorted(axes) != [1, 2, 3]:
-                broken(path, f"its axes are numbered {axes}")
-            data = np.transpose(file.data, [axes.index(number) for number in (3, 2, 1)])
-            calibration = _calibration(file.voxel_size)
-            return Stack(str(path), data if mmap and plain else _native(data), calibration)
+        kind = {".gz": "gzip", ".bz2": "bzip2"}.get(path.suffix.lower(), "")
+        with mrcfile.open(path, mode="r", permissive=False, header_only=True) as file:
+            header = file.header
+        axes = [int(header[name]) for name in ("maps", "mapr", "mapc")]
+        if sorted(axes) != [1, 2, 3]:
+            broken(path, f"its axes are numbered {axes}")
+        data = _stored(path, header, kind, mmap)
+        data = np.transpose(data, [axes.index(number) for number in (3, 2, 1)])
+        return Stack(str(path), data if mmap else np.ascontiguousarray(data), _calibration(header))
+
+
+def _stored(path: Path, header: Any, kind: str, mmap: bool) -> Any:
+    """Give the voxels in the order of the file, after a look at whether it can hold them."""
+    mode = int(header.mode)
+    if mode not in _TYPES:
+        raise ReadError(f"{path} holds voxels of MRC mode {mode}, which a volume cannot; save integers or floats")
+    counts = [int(header[name]) for name in ("nz", "ny", "nx")]
+    if min(counts) < 1 or int(header.nsymbt) < 0:
+        broken(path, f"it promises {' x '.join(map(str, counts))} voxels")
+    shape = (counts[0], counts[1], counts[2])
+    dtype = np.dtype(_TYPES[mode]).newbyteorder(header.mode.dtype.byteorder)
+    offset = _HEADER + int(header.nsymbt)
+    if not kind:
+        return read_raw(path, shape, dtype, offset=offset, mmap=mmap)
+    return read_packed(path, shape, dtype, Packed(kind), skip=offset, exact=False, mmap=mmap)
 
 
 def write_mrc(volume: Volume, path: Path, progress: Callable[[float], None] | None) -> None:
@@ -57,29 +74,24 @@ def write_mrc(volume: Volume, path: Path, progress: Callable[[float], None] | No
         if size.units != "voxel":
             z, y, x = (10 * step for step in size.to("nm")[:3])
             file.voxel_size = (x, y, z)
-        for number in range(volume.shape[0]):
-            file.data[number] = np.asarray(volume.data[number]).astype(dtype)
-            if progress is not None:
-                progress((number + 1) / volume.shape[0])
-        file.update_header_stats()
+        _fill(file, volume, dtype, progress)
 
 
-def _check_size(path: Path, mrcfile: Any, plain: bool) -> None:
-    """Compare what the header promises with what the file can hold, before any memory is taken."""
-    with mrcfile.open(path, mode="r", permissive=False, header_only=True) as file:
-        header = file.header
-        mode = int(header.mode)
-        if mode not in _BYTES:
-            raise ReadError(f"{path} holds voxels of MRC mode {mode}, which a volume cannot; save integers or floats")
-        counts = [int(header[name]) for name in ("nz", "ny", "nx")]
-        promised = _HEADER + int(header.nsymbt) + int(np.prod(counts, dtype=object)) * _BYTES[mode]
-    held = path.stat().st_size * (1 if plain else _GROWTH)
-    if min(counts) < 1 or promised > held:
-        broken(path, f"it promises {' x '.join(map(str, counts))} voxels, more than it holds")
-
-
-def _native(data: Any) -> Any:
-    return np.ascontiguousarray(data, data.dtype.newbyteorder("="))
+def _fill(file: Any, volume: Volume, dtype: np.dtype[Any], progress: Callable[[float], None] | None) -> None:
+    """Write the slices and what the header says of their values: mrcfile would take the whole volume for that."""
+    planes, sums, ends = by_planes(volume.data), np.zeros(2), np.array([np.inf, -np.inf])
+    for z in range(volume.shape[0]):
+        plane = np.asarray(planes[z]).astype(dtype)
+        file.data[z] = plane
+        let_go(file.data)
+        wide = plane.astype(np.float64)
+        sums += wide.sum(), np.square(wide).sum()
+        ends = np.array([min(ends[0], wide.min()), max(ends[1], wide.max())])
+        if progress is not None:
+            progress((z + 1) / volume.shape[0])
+    mean, square = sums / volume.size
+    header = file.header
+    header.dmin, header.dmax, header.dmean, header.rms = *ends, mean, np.sqrt(max(square - mean**2, 0))
 
 
 def _mode(dtype: np.dtype[Any]) -> tuple[int, np.dtype[Any]]:
@@ -92,9 +104,12 @@ def _mode(dtype: np.dtype[Any]) -> tuple[int, np.dtype[Any]]:
     return kinds[key][0], np.dtype(kinds[key][1])
 
 
-def _calibration(size: Any) -> Calibration:
-    # Stored in 32 bits.
-    lengths = [float(f"{size[axis]:.7g}") for axis in ("z", "y", "x")]
+def _calibration(header: Any) -> Calibration:
+    counts = [int(header[name]) for name in ("mz", "my", "mx")]
+    if min(counts) < 1:
+        return UNKNOWN
+    # The cell is stored in 32 bits.
+    lengths = [float(f"{header.cella[axis] / count:.7g}") for axis, count in zip("zyx", counts, strict=True)]
     if not all(lengths):
         return UNKNOWN
     z, y, x = ((length, "angstrom") for length in lengths)

@@ -12,8 +12,11 @@ from ..errors import ReadError
 from ..volume import Volume, history, origin, voxel_size
 from ._calibration import UNKNOWN, Calibration, from_lengths
 from ._history import from_value, to_value
-from ._outside import beside, checked_shape, package, read_raw, reading
+from ._outside import beside, checked_shape, package, reading
+from ._pieces import by_planes
+from ._raw import read_packed, read_raw
 from ._stack import Stack
+from ._streams import Packed
 
 _NOTE = "fijibridge"
 _TYPES = {
@@ -54,7 +57,11 @@ def read_nrrd(path: Path, mmap: bool) -> Stack:
         data = path if named is None else beside(path, _one_name(path, named))
         offset = _offset(path, header, file.tell() if named is None else 0)
         shape = checked_shape(path, [int(size) for size in reversed(header["sizes"])])
-        voxels = read_raw(data, shape, _dtype(path, header), offset=offset, encoding=_encoding(path, header), mmap=mmap)
+        dtype, encoding = _dtype(path, header), _encoding(path, header)
+        if encoding == "raw":
+            voxels = read_raw(data, shape, dtype, offset=offset, mmap=mmap)
+        else:
+            voxels = read_packed(data, shape, dtype, Packed(encoding, offset), mmap=mmap)
         note = from_value(header.get(_NOTE))
         calibration = _calibration(header)
     if note.origin is not None:
@@ -79,10 +86,11 @@ def write_nrrd(volume: Volume, file: BinaryIO, progress: Callable[[float], None]
         f"{_NOTE}:={note}",
     ]
     file.write(("\n".join(lines) + "\n\n").encode("ascii"))
-    for number, plane in enumerate(volume.data, start=1):
-        file.write(np.ascontiguousarray(plane, dtype).data)
+    planes = by_planes(volume.data)
+    for z in range(volume.shape[0]):
+        file.write(np.ascontiguousarray(planes[z], dtype).data)
         if progress is not None:
-            progress(number / volume.shape[0])
+            progress((z + 1) / volume.shape[0])
 
 
 def _one_name(path: Path, named: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -14,7 +15,9 @@ from .layers import Layers
 MOST = 128 << 20
 
 
-def pieces(shape: Sequence[int], unit: Sequence[int], itemsize: int, *, most: int = MOST) -> list[tuple[slice, ...]]:
+def pieces(
+    shape: Sequence[int], unit: Sequence[int], itemsize: int, *, most: int | None = None
+) -> list[tuple[slice, ...]]:
     """Cut an array into boxes of whole units, in the order of the file.
 
     Parameters
@@ -22,7 +25,7 @@ def pieces(shape: Sequence[int], unit: Sequence[int], itemsize: int, *, most: in
     shape : of the array.
     unit : voxels along each axis that belong together (a chunk, a shard, a slice).
     itemsize : bytes of a voxel.
-    most : bytes of a box at most; one unit is never cut.
+    most : bytes of a box at most (None: `MOST`); one unit is never cut.
 
     Returns
     -------
@@ -30,7 +33,7 @@ def pieces(shape: Sequence[int], unit: Sequence[int], itemsize: int, *, most: in
     """
     box = [min(part, whole) for part, whole in zip(unit, shape, strict=True)]
     for axis in reversed(range(1, len(box))):
-        fit = max(1, most // (int(np.prod(box, dtype=object)) * itemsize))
+        fit = max(1, (MOST if most is None else most) // (int(np.prod(box, dtype=object)) * itemsize))
         box[axis] = min(box[axis] * fit, shape[axis])
     cuts = ([slice(n, min(n + step, end)) for n in range(0, end, step)] for step, end in zip(box, shape, strict=True))
     return list(product(*cuts))
@@ -43,3 +46,10 @@ def by_planes(data: Any) -> Any:
         return Layers(data, 1) if isinstance(data, np.memmap) else data
     plane = data.dtype.itemsize * int(np.prod(data.shape[1:], dtype=object))
     return Layers(data, int(min(max(chunks[0]), max(1, MOST // plane))))
+
+
+def let_go(mapped: Any) -> None:
+    """Give back the pages of a mapped file that were read or written: they must not add up to the whole file."""
+    pages = getattr(mapped, "_mmap", None)
+    if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        pages.madvise(mmap.MADV_DONTNEED)

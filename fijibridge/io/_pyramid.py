@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._pieces import MOST, pieces
+from ._pieces import pieces
 
 #: Coarser levels are made until the longest side has at most this many voxels.
 _SMALLEST = 256
@@ -36,15 +36,18 @@ def is_labels(array: Any) -> bool:
 
 def coarsen(fine: Any, coarse: Any, step: NDArray[np.int64], *, nearest: bool) -> None:
     """Fill a level from the one before, in bounded parts; labels keep one value, grey levels become the mean."""
-    # What one piece takes: as many fine voxels, once as they are and twice as floats.
-    share = int(np.prod(step)) * (1 + 8 // fine.dtype.itemsize)
-    for box in pieces(coarse.shape, coarse.shards or coarse.chunks, fine.dtype.itemsize, most=MOST // share):
-        wide = tuple(slice(part.start * int(by), part.stop * int(by)) for part, by in zip(box, step, strict=True))
-        block = np.asarray(fine[wide])
-        if nearest:
-            coarse[box] = block[tuple(slice(None, None, int(by)) for by in step)]
-        else:
-            coarse[box] = _mean(block, step)
+    # A file of the coarse level is put together from whole chunks of the fine one, so that both are touched once.
+    unit, part = coarse.shards or coarse.chunks, [max(1, n // int(by)) for n, by in zip(fine.chunks, step, strict=True)]
+    for box in pieces(coarse.shape, unit, fine.dtype.itemsize, most=1):
+        made = np.empty([side.stop - side.start for side in box], fine.dtype)
+        for inner in pieces(made.shape, part, fine.dtype.itemsize, most=1):
+            wide = (
+                slice((side.start + cut.start) * int(by), (side.start + cut.stop) * int(by))
+                for side, cut, by in zip(box, inner, step, strict=True)
+            )
+            block = np.asarray(fine[tuple(wide)])
+            made[inner] = block[tuple(slice(None, None, int(by)) for by in step)] if nearest else _mean(block, step)
+        coarse[box] = made
 
 
 def _mean(block: NDArray[Any], step: NDArray[np.int64]) -> NDArray[Any]:

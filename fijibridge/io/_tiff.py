@@ -17,10 +17,11 @@ from ..errors import ReadError
 from ._calibration import Calibration, description_items, from_imagej, from_resolution
 from ._history import Note, from_text
 from ._ifd import walk
+from ._lazy import Raw, voxels
 from ._ome import from_ome, ome_description
 from ._stack import Stack, describe
+from ._tiff_pages import TiffPages, grey_of_rgb
 from ._vendor import acquisition, calibrated, read_vendor
-from .spill import new_array
 
 Progress = Callable[[float], None]
 
@@ -166,11 +167,28 @@ def _voxels(
     if series.dtype.kind not in "buif":
         raise ReadError(f"{path} holds {series.dtype} and a volume real numbers; save its magnitude or real part")
     _check_axes(path, series)
-    offset = series.dataoffset
-    data = _decoded(series, progress) if offset is None else _contiguous(path, tiff.byteorder, series, offset, mmap)
+    sizes = series.sizes
+    shape = (-1, sizes["height"], sizes["width"])
+    if series.dataoffset is None:
+        return _packed(path, series, mmap, progress)
+    data = _contiguous(path, tiff.byteorder, series, series.dataoffset, mmap)
     if "S" in series.axes and series.shape[series.axes.index("S")] > 1:
-        data = _grey_of_rgb(path, np.moveaxis(data, series.axes.index("S"), -1))
-    return data.reshape(-1, series.sizes["height"], series.sizes["width"])
+        data = grey_of_rgb(path, np.moveaxis(data, series.axes.index("S"), -1))
+    return data.reshape(shape)
+
+
+def _packed(path: Path, series: tifffile.TiffPageSeries, mmap: bool, progress: Progress | None) -> NDArray[np.generic]:
+    """Read compressed, tiled or scattered slices one by one."""
+    samples = series.shape[series.axes.index("S")] if "S" in series.axes else 1
+    shape = (series.size // (samples * series.sizes["height"] * series.sizes["width"]), *_plane(series))
+    source = TiffPages(path, shape, series.dtype, per_page=shape[0] // len(series.pages))
+    if mmap:
+        source[0:1, :, :]  # what cannot be decoded at all is said at once
+    return voxels(source, mmap=mmap, progress=progress)
+
+
+def _plane(series: tifffile.TiffPageSeries) -> tuple[int, int]:
+    return series.sizes["height"], series.sizes["width"]
 
 
 def _check_axes(path: Path, series: tifffile.TiffPageSeries) -> None:
@@ -191,31 +209,7 @@ def _contiguous(
     dtype: np.dtype[Any] = series.dtype.newbyteorder(byteorder)
     if mmap and dtype.isnative:
         return np.memmap(path, dtype, "r", offset=offset, shape=series.shape)
-    data = np.fromfile(path, dtype, count=series.size, offset=offset)
-    if not dtype.isnative:
-        data = data.byteswap(inplace=True).view(dtype.newbyteorder())
-    return data.reshape(series.shape)
-
-
-def _decoded(series: tifffile.TiffPageSeries, progress: Progress | None) -> NDArray[np.generic]:
-    data: NDArray[np.generic] = new_array((len(series.pages), *series.keyframe.shape), series.dtype.newbyteorder("="))
-    for index, page in enumerate(series.pages):
-        if page is not None:  # _check_size has refused files with missing pages
-            data[index] = page.asarray()
-        if progress is not None:
-            progress((index + 1) / len(series.pages))
-    return data.reshape(series.shape)
-
-
-def _grey_of_rgb(path: Path, colours: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Give the one channel of RGB whose three are equal: a grey image that some program saved in colour."""
-    red = colours[..., 0]
-    if colours.shape[-1] == 3 and all(np.array_equal(red, colours[..., other]) for other in (1, 2)):
-        return np.ascontiguousarray(red)
-    raise ReadError(
-        f"{path} is in colour or has several channels ({colours.shape[-1]} samples per pixel) and a volume is grey; "
-        "convert it, in ImageJ by Image > Type > 8-bit, or pick one channel and save that"
-    )
+    return voxels(Raw(path, series.shape, dtype, offset), mmap=mmap)
 
 
 def _calibration(tiff: tifffile.TiffFile, items: dict[str, str]) -> tuple[Calibration, Note]:

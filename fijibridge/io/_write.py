@@ -14,6 +14,7 @@ from ..volume import Volume, VoxelSize, history, origin, voxel_size
 from ._calibration import imagej_unit, pixels_per_unit
 from ._history import to_text
 from ._ome import ome_metadata
+from ._pieces import by_planes
 
 Progress = Callable[[float], None]
 
@@ -95,9 +96,9 @@ def _stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _slices(volume: Volume, dtype: np.dtype[Any], progress: Progress | None) -> Iterator[NDArray[Any]]:
-    count = volume.shape[0]
+    count, planes = volume.shape[0], by_planes(volume.data)
     for z in range(count):
-        plane = np.asarray(volume.data[z])
+        plane = np.asarray(planes[z])
         yield plane.view(np.uint8) * np.uint8(255) if plane.dtype.kind == "b" else np.ascontiguousarray(plane, dtype)
         if progress is not None:
             progress((z + 1) / count)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ReadError
 from ._calibration import UNKNOWN, Calibration
+from ._lazy import OnDisk, voxels
 from ._outside import broken, package, reading
 from ._stack import Stack
 
@@ -34,8 +34,35 @@ def read_xradia(path: Path, mmap: bool) -> Stack:
             raise ReadError(f"{path} holds voxels of Xradia type {kind}, which nobody has described; export it as TIFF")
         if min(width, height, count) < 1:
             broken(path, f"it promises {count} x {height} x {width} voxels")
-        data = _images(path, ole, (count, height, width), np.dtype(_DTYPES[kind]))
-        return Stack(str(path), data, _calibration(path, ole, count))
+        shape, dtype = (count, height, width), np.dtype(_DTYPES[kind])
+        _check_images(path, ole, shape, dtype)
+        return Stack(str(path), voxels(_Images(path, shape, dtype), mmap=mmap), _calibration(path, ole, count))
+
+
+class _Images(OnDisk):
+    """A stream for each slice."""
+
+    kind = "Zeiss Xradia"
+
+    def __init__(self, path: Path, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> None:
+        super().__init__(path, shape, dtype)
+        self._stored = dtype
+
+    def open(self) -> Any:
+        """Open the file."""
+        return package("olefile", self.path).OleFileIO(self.path)
+
+    def take(self, opened: Any, key: tuple[slice, ...]) -> Any:
+        """Read slices."""
+        planes = [
+            np.frombuffer(opened.openstream(_name(z)).read(), self._stored).reshape(self.shape[1:])
+            for z in range(*key[0].indices(self.shape[0]))
+        ]
+        return np.stack(planes)[(slice(None), *key[1:])]
+
+
+def _name(z: int) -> str:
+    return f"ImageData{z // _PER_FOLDER + 1}/Image{z + 1}"
 
 
 def _number(path: Path, ole: Any, name: str, dtype: str) -> Any:
@@ -45,18 +72,13 @@ def _number(path: Path, ole: Any, name: str, dtype: str) -> Any:
     return np.frombuffer(ole.openstream(stream).read()[: np.dtype(dtype).itemsize], dtype)[0]
 
 
-def _images(path: Path, ole: Any, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _check_images(path: Path, ole: Any, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> None:
+    """Look at the sizes of all images first: a header may promise any number of them."""
     count, height, width = shape
     size = height * width * dtype.itemsize
-    names = [f"ImageData{index // _PER_FOLDER + 1}/Image{index + 1}" for index in range(count)]
-    # All sizes first: a header may promise any number of images.
-    for name in names:
+    for name in map(_name, range(count)):
         if not ole.exists(name) or ole.get_size(name) != size:
             broken(path, f"{name} is not there or does not have {size} bytes")
-    data = np.empty(shape, dtype.newbyteorder("="))
-    for plane, name in zip(data, names, strict=True):
-        plane[...] = np.frombuffer(ole.openstream(name).read(), dtype).reshape(height, width)
-    return data
 
 
 def _calibration(path: Path, ole: Any, count: int) -> Calibration:
