@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .ops import estimate_shifts as estimate_shifts
     from .ops import even_out as even_out
     from .ops import fill_pores as fill_pores
+    from .ops import find_curtains as find_curtains
     from .ops import operations as operations
     from .ops import read_shifts as read_shifts
     from .ops import register as register
@@ -69,6 +70,7 @@ _HOMES = {
         "estimate_shifts",
         "even_out",
         "fill_pores",
+        "find_curtains",
         "operations",
         "read_shifts",
         "register",

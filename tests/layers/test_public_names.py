@@ -11,9 +11,10 @@ PUBLIC = [
     "Client", "Comparison", "Defects", "Fiji", "FijibridgeError", "Forest", "MacroResult", "Shifts", "Volume",
     "VoxelSize", "__version__",
     "align", "apply_shifts", "automatic_threshold", "compare", "crop", "decurtain", "estimate_shifts",
-    "even_out", "fill_pores", "load_forest", "load_recipe", "make_electrode", "make_fibsem", "make_volume",
-    "operations", "read_shifts", "read_volume", "register", "resample", "run_recipe", "same_grid", "save_forest",
-    "shear", "smooth", "threshold", "train", "voxel_size", "watershed", "with_data", "write_shifts", "write_volume",
+    "even_out", "fill_pores", "find_curtains", "load_forest", "load_recipe", "make_electrode", "make_fibsem",
+    "make_volume", "operations", "read_shifts", "read_volume", "register", "resample", "run_recipe", "same_grid",
+    "save_forest", "shear", "smooth", "threshold", "train", "voxel_size", "watershed", "with_data", "write_shifts",
+    "write_volume",
 ]  # fmt: skip
 
 
