@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from copy import copy
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from ..errors import ParameterError, VolumeError
 from ..io.spill import new_array
 from ..operation import Engine, operation
 from ..volume import Units, Volume, history, make_volume, origin, voxel_size
@@ -51,6 +52,7 @@ def resample(
 
     Raises
     ------
+    VolumeError : voxels that are no numbers.
     ParameterError : sizes that are not positive, positions that do not fit, or a result beyond 2^34 voxels.
 
     Engines: native - SciPy, slice by slice; fiji - macros/resample.ijm ("Scale...", bicubic, averaging down).
@@ -78,25 +80,47 @@ def _native(volume: Volume, *, size: Size | None, units: Units | None, labels: b
             positions: tuple[float, ...] | None) -> Volume:  # fmt: skip
     """Go slice by slice: of the input, no more is in memory than the slices that one slice of the result is made of."""
     wanted, whole = new_size(volume, size, units), labels or volume.dtype.kind == "b"
+    shares = find_shares(volume, wanted, positions, whole=whole)
+    return on_grid(volume, shared_out(volume.data, shares), wanted, even=positions is None)
+
+
+class Shares(NamedTuple):
+    """What each voxel of the result is made of: a matrix for each axis; `between` where slices were not even."""
+
+    z: Any
+    y: Any
+    x: Any
+    whole: bool
+    between: Between | None
+
+
+def find_shares(volume: Volume, wanted: Size, positions: tuple[float, ...] | None, *, whole: bool) -> Shares:
+    """Find what the voxels of the result are made of."""
     present: Size = voxel_size(volume)[:3]
-    source: _Slices | _Between = _Slices(volume.data)
+    sizes, between = volume.shape, None
     if positions is not None:
-        source = _Between(volume.data, positions, wanted[0], nearest=whole)
-        present = (wanted[0], present[1], present[2])
-    sizes = (len(source), *volume.shape[1:])
+        between = Between(positions, wanted[0], nearest=whole)
+        sizes, present = (len(between), *sizes[1:]), (wanted[0], present[1], present[2])
     kind = np.float64 if volume.dtype.itemsize == 8 else np.float32
     z, y, x = (
         sharing_matrix(n, old, new, nearest=whole).astype(kind)
         for n, old, new in zip(sizes, present, wanted, strict=True)
     )
-    result, tell = new_array((z.shape[0], y.shape[0], x.shape[0]), volume.dtype), told()
-    recent = _Recent(source if whole else _InPlane(source, y, x, kind))
+    return Shares(z, y, x, whole, between)
+
+
+def shared_out(data: Any, shares: Shares, *, first: int = 0) -> NDArray[Any]:
+    """Make the slices of the result, of those whose shares are given, of a part that begins with slice `first`."""
+    z, y, x, whole, between = shares
+    source: Any = _Slices(data, first) if between is None else between.of(_Slices(data, first))
+    result, tell = new_array((z.shape[0], y.shape[0], x.shape[0]), data.dtype), told()
+    recent = _Recent(source if whole else _InPlane(source, y, x, z.dtype))
     for k in range(len(result)):
         row = z[[k]]
         parts = [(recent[int(n)], share) for n, share in zip(row.indices, row.data, strict=True)]
-        result[k] = _majority(parts, y, x) if whole else _rounded(_sum(parts), volume.dtype)
+        result[k] = _majority(parts, y, x) if whole else _rounded(_sum(parts), data.dtype)
         tell((k + 1) / len(result))
-    return on_grid(volume, result, wanted, even=positions is None)
+    return result
 
 
 @resample.engine("fiji", version=imagej.imagej_version)
@@ -169,51 +193,61 @@ def _majority(parts: list[tuple[NDArray[Any], Any]], y: Any, x: Any) -> NDArray[
 
 
 class _Slices:
-    """The slices of an array, each read when it is asked for."""
+    """The slices of an array that begins with slice `first`, each read when it is asked for."""
 
-    def __init__(self, data: Any) -> None:
-        self._data = data
-
-    def __len__(self) -> int:
-        return int(self._data.shape[0])
+    def __init__(self, data: Any, first: int) -> None:
+        self._data, self._first = data, first
 
     def __getitem__(self, z: int) -> NDArray[Any]:
-        return np.asarray(self._data[z])
+        return np.asarray(self._data[z - self._first])
 
 
-class _Between:
+class Between:
     """Even slices out of some at measured places: linear in between, since uneven slices leave nothing better."""
 
-    def __init__(self, data: Any, positions: tuple[float, ...], step: float, *, nearest: bool) -> None:
-        self._slices, self._where, self._step, self._nearest = (
-            _Slices(data),
-            np.asarray(positions, float),
-            step,
-            nearest,
-        )
+    def __init__(self, positions: tuple[float, ...], step: float, *, nearest: bool) -> None:
+        self._slices: _Slices | None = None
+        self._where, self._step, self._nearest = np.asarray(positions, float), step, nearest
+
+    def of(self, slices: _Slices) -> Between:
+        """Give the same for these slices."""
+        made = copy(self)
+        made._slices = slices
+        return made
 
     def __len__(self) -> int:
         return max(1, round(float(self._where[-1] - self._where[0]) / self._step) + 1)
 
-    def __getitem__(self, k: int) -> NDArray[Any]:
+    def right_of(self, k: int) -> tuple[int, float]:
+        """Give the slice behind even slice k, and how near it lies, 0..1, to it from the one before."""
         where = self._where
         at = min(where[0] + k * self._step, where[-1])
         right = int(np.clip(np.searchsorted(where, at), 1, len(where) - 1))
-        share = (at - where[right - 1]) / (where[right] - where[right - 1])
+        return right, float((at - where[right - 1]) / (where[right] - where[right - 1]))
+
+    def __getitem__(self, k: int) -> NDArray[Any]:
+        right, share = self.right_of(k)
+        slices: Any = self._slices
         if self._nearest:
-            return self._slices[right if share > 0.5 else right - 1]
-        left, last = (self._slices[z] for z in (right - 1, right))
+            return np.asarray(slices[right if share > 0.5 else right - 1])
+        left, last = (slices[z] for z in (right - 1, right))
         return _rounded((1 - share) * left.astype(np.float64) + share * last.astype(np.float64), left.dtype)
 
 
 class _InPlane:
     """Slices on their new pixels."""
 
-    def __init__(self, source: _Slices | _Between, y: Any, x: Any, kind: type) -> None:
+    def __init__(self, source: Any, y: Any, x: Any, kind: Any) -> None:
         self._source, self._y, self._x, self._kind = source, y, x, kind
 
     def __getitem__(self, z: int) -> NDArray[Any]:
-        return np.ascontiguousarray((self._x @ (self._y @ self._source[z].astype(self._kind)).T).T)
+        plane = self._source[z].astype(self._kind)
+        if not np.isfinite(plane).all():
+            raise VolumeError(
+                f"resample needs numbers everywhere, but slice {z} holds {int((~np.isfinite(plane)).sum())} that are "
+                "none, and would spread them; fill or crop them first"
+            )
+        return np.ascontiguousarray((self._x @ (self._y @ plane).T).T)
 
 
 class _Recent:

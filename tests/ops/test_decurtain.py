@@ -37,6 +37,14 @@ def test_most_of_the_streaks_go_and_their_kind_is_found(free, kind: str) -> None
     assert find_curtains(streaky).kind == kind
 
 
+@pytest.mark.parametrize("kind", ["gain", "offset"])
+@pytest.mark.parametrize("curtain", [0.04, 0.08])
+def test_the_kind_of_streaks_is_told_in_twice_the_noise(kind: str, curtain: float) -> None:
+    """An offset taken for gain takes streaks out of the pores that were never there."""
+    noisy = make_fibsem((4, 256, 256), seed=1, defects=replace(STILL, curtain_on=kind, curtain=curtain, noise=12.0))
+    assert find_curtains(noisy.volume).kind == kind
+
+
 def test_streaks_far_above_the_noise_that_bend_are_removed(free) -> None:  # type: ignore[no-untyped-def]
     """On smooth ground severe streaks lean and bend by more than the noise: they are no edges of the sample."""
     smooth = np.asarray(free.clean.data[:2]) * 0.2 + 90

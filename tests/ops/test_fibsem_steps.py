@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fijibridge.errors import ParameterError
+from fijibridge.errors import ParameterError, VolumeError
 from fijibridge.io.spill import spilling
 from fijibridge.ops._crop import crop
 from fijibridge.ops._even_out import even_out
@@ -195,3 +195,11 @@ def test_resample_holds_few_slices_in_memory(tmp_path: Path, labels: bool) -> No
         tracemalloc.stop()
     assert done.shape == (400, 96, 96)
     assert peak < 0.5 * done.nbytes
+
+
+def test_resample_refuses_voxels_that_are_no_numbers() -> None:
+    """One of them would spread over all that is interpolated from it."""
+    data = np.ones((4, 16, 16), np.float32)
+    data[2, 5, 5] = np.nan
+    with pytest.raises(VolumeError, match="slice 2 holds 1"):
+        resample(make_volume(data), size=(0.5, 0.5, 0.5))
