@@ -27,7 +27,9 @@ if (method == "fixed") {
 	// A method that finds nothing says so in the Log window and leaves all but the darkest grey value bright.
 	setAutoThreshold(method + " dark stack");
 	getThreshold(first, last);
-	if (method == "Otsu") {
+	version = getVersion();
+	version = substring(version, indexOf(version, "/") + 1);
+	if (method == "Otsu" && version < "1.54g") {
 		first = lowestAlike(first);
 		setThreshold(first, 3.5e38);
 	}

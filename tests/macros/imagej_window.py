@@ -43,11 +43,11 @@ macro "Record [f8]" {
 """
 
 
-def make_imagej(folder: Path) -> Path:
-    """Put a plain ImageJ with our menu into a folder."""
+def make_imagej(folder: Path, jar: Path | None = None) -> Path:
+    """Put a plain ImageJ (the embedded one, or another ij.jar) with our menu into a folder."""
     folder.mkdir(parents=True)
     (folder / "plugins").mkdir()
-    shutil.copy(find_jars(load_settings().cache)[0], folder / "ij.jar")
+    shutil.copy(jar or find_jars(load_settings().cache)[0], folder / "ij.jar")
     # The colours of groups of regions, which every ImageJ but a bare jar has: without it the log tells of each region.
     (folder / "luts").mkdir()
     (folder / "luts" / "glasbey.lut").write_bytes(bytes(range(256)) * 3)
