@@ -11,7 +11,6 @@ from pathlib import Path
 
 import fijibridge as fb
 from fijibridge.errors import ServiceError
-from fijibridge.service._http import ask
 
 PICTURE = Path(__file__).with_name("images") / "page.png"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "google-chrome"
@@ -32,7 +31,7 @@ def main() -> None:
         target = [f"--screenshot={PICTURE}", "--window-size=1280,1100", client.page]
         subprocess.run([CHROMIUM, *flags, *target], check=True, capture_output=True, timeout=120)
         with contextlib.suppress(ServiceError):  # it is gone before it has answered
-            ask(client._address, "POST", "/api/stop")
+            client.stop()
 
 
 if __name__ == "__main__":

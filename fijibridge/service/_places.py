@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,6 +51,9 @@ class Places:
         real = self._allowed(path)
         if not real.parent.is_dir():
             raise ServiceError(f"cannot write {path}: its folder is not there; make it first", status=404)
+        if not os.access(real.parent, os.W_OK):
+            # Said now and not at the end of a job that took hours.
+            raise ServiceError(f"cannot write {path}: its folder takes no files; name another output", status=403)
         return real
 
     def may_use(self, path: Path) -> bool:

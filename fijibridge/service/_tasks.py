@@ -93,8 +93,8 @@ def compare(order: Order, tell: Tell) -> dict[str, Any]:
     asked = dict(order["parameters"])
     asked["dataset"] = asked["dataset"] or Path(order["inputs"]["volume"]).stem
     labels = _labels(order, "labels", volume)
-    result = compare_methods(volume, labels, truth=truth, **asked, progress=_told(tell))
     out = make_folder(output_file(order, "output"))
+    result = compare_methods(volume, labels, truth=truth, **asked, progress=_told(tell))
     report = write_comparison(result, out, command=_command("compare", order["inputs"]["volume"], out))
     return _reported(report, list(records(result)))
 

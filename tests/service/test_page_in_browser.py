@@ -87,7 +87,15 @@ def test_a_job_from_the_list_shows_its_table(service, page):
     page.wait(f"document.querySelector('#jobs').innerHTML.includes('{job}')")
     page.js(f"location.hash = 'job={job}'")
     page.wait("document.querySelectorAll('main table tbody tr').length > 10")
-    assert "importance" in page.js("document.querySelector('main table thead').innerText").lower()
+    heads = page.js("[...document.querySelectorAll('main table thead th')].map(each => each.innerText)")
+    assert heads == ["feature", "importance"]
+    shown = page.js("""[...document.querySelectorAll('main table tbody tr')].map(
+        row => [...row.children].map(each => each.title || each.innerText))""")
+    wanted = service.ask("GET", f"/api/jobs/{job}/table")[1]["rows"]
+    assert [(name, float(part)) for name, part in shown] == [(row["feature"], row["importance"]) for row in wanted]
+    page.js("document.querySelector('main table thead th:last-child button').click()")
+    parts = page.js("[...document.querySelectorAll('main table tbody tr')].map(row => Number(row.lastChild.innerText))")
+    assert parts == sorted(parts)
 
 
 def test_a_failed_job_says_why_in_one_sentence(service, page):

@@ -6,11 +6,13 @@ import http.client
 import json
 import zlib
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from service_process import until
 
 import fijibridge as fb
+from fijibridge.service._catalogue import catalogue, check
 
 
 def test_an_operation_gives_what_the_library_gives(service, data):
@@ -28,6 +30,22 @@ def test_every_operation_of_the_table_can_be_asked_for(service):
     _, listed = service.ask("GET", "/api/operations")
     assert {entry["name"] for entry in listed} == {*fb.operations(), "train", "predict", "prepare", "compare", "study"}
     assert all(entry["parameters"]["type"] == "object" and entry["summary"].endswith(".") for entry in listed)
+
+
+def test_every_operation_of_the_table_runs_as_a_job(service, data):
+    """Each is asked for with what it needs, and its result is a volume that says so."""
+    wide = fb.read_volume(data / "large.tif")[:12, :, :128]
+    fb.write_volume(wide, data / "wide.tif")
+    fb.write_volume(wide[:, 2:, :-3], data / "reference.tif")
+    needs = {"crop": {"box": [0, 10, 4, 60, 4, 60]}, "watershed": {"low": 60, "high": 140}, "align": {"model": "rigid"}}
+    asked = {}
+    for name, operation in fb.operations().items():
+        inputs = {"reference": str(data / "reference.tif")} if "reference" in operation.volume_parameters else {}
+        asked[name] = service.submit(name, "wide.tif", inputs=inputs, **needs.get(name, {}))
+    for name, number in asked.items():
+        job = service.ended(number)
+        assert job["state"] == "done", (name, job["error"])
+        assert fb.read_volume(job["result"]["files"][0]).attrs["history"][-1]["operation"] == name
 
 
 def test_a_parameter_that_is_a_volume_comes_as_an_input(service, data):
@@ -192,13 +210,50 @@ def pixels(png: bytes) -> np.ndarray:
     return np.frombuffer(data, np.uint8).reshape(height, width + 1)[:, 1:].astype(float)
 
 
-def test_the_description_has_an_example_for_each_request(service):
+def test_every_operation_has_an_example_that_would_be_taken(service):
     """Who writes a client in another language starts from /api/openapi.json."""
     _, described = service.ask("GET", "/api/openapi.json")
     for name in ("JobRequest", "SessionRequest", "PreviewRequest", "ModelRequest"):
         properties = described["components"]["schemas"][name]["properties"]
         assert any("examples" in each for each in properties.values()), name
-    assert {"/api/jobs", "/api/jobs/{number}/events", "/api/sessions/{number}/preview"} <= set(described["paths"])
+    content = described["paths"]["/api/jobs"]["post"]["requestBody"]["content"]["application/json"]
+    asked = {name: each["value"] for name, each in content["examples"].items()}
+    assert set(asked) == set(catalogue())
+    for name, body in asked.items():
+        assert set(check(name, "native", body["parameters"], body["inputs"])) >= set(body["parameters"])
+
+
+def test_the_examples_of_answers_have_what_real_answers_have(service, data):
+    """Every route has one, and none has grown old."""
+    trained = service.submit("train", inputs={"labels": str(data / "labels.tif")}, trees=5)
+    smoothed = service.submit("smooth")
+    assert [service.ended(number)["state"] for number in (trained, smoothed)] == ["done", "done"]
+    session = service.ask("POST", "/api/sessions", {"volume": str(data / "grey.tif")})[1]["id"]
+    labels = {"labels": str(data / "labels.tif"), "trees": 5}
+    bodies = {
+        "/api/sessions": {"volume": str(data / "grey.tif")},
+        "/api/sessions/{number}/preview": {**labels, "slice": 3},
+        "/api/sessions/{number}/model": {**labels, "output": str(data / "of example.fbforest")},
+    }
+    _, described = service.ask("GET", "/api/openapi.json")
+    routes = [(path, method, each) for path, found in described["paths"].items() for method, each in found.items()]
+    for path, method, each in routes:
+        answered = next(answer for code, answer in each["responses"].items() if code.startswith("2"))
+        ((kind, content),) = answered["content"].items()
+        if kind != "application/json" or (path, method) in (("/api/jobs", "post"), ("/api/stop", "post")):
+            assert content["example"]
+            continue
+        job = trained if path.endswith("table") else smoothed
+        asked = path.replace("{number}", session if "sessions" in path else job)
+        query = f"?path={quote(str(data))}" if path == "/api/folders" else ""
+        if method != "delete":
+            status, real = service.ask(method.upper(), asked + query, bodies.get(path))
+            assert status < 300, (path, real)
+            assert _keys(content["example"]) == _keys(real), path
+
+
+def _keys(found) -> set[str]:
+    return set(found[0] if isinstance(found, list) else found)
 
 
 def test_a_job_that_is_over_can_be_forgotten(service):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import tifffile
 from service_process import until
 
 import fijibridge as fb
@@ -134,6 +135,45 @@ def test_python_runs_operations_over_the_service(service, data):
     assert client.status()["jobs"]["cancelled"] >= 1
     assert {"smooth", "train"} <= set(client.operations())
     assert client.jobs()[0].id == job.id
+    job.forget()
+    assert client.jobs()[0].id != job.id
+
+
+def test_python_has_what_the_page_shows(service, data, tmp_path):
+    """Table, histogram, files and report of a job, and the voxel size that a file lacks."""
+    client = Client(service.state.root)
+    trained = client.submit("train", data / "grey.tif", inputs={"labels": data / "labels.tif"}, trees=5)
+    trained.result()
+    assert trained.estimate_s is None
+    assert trained.table()[0].keys() == {"feature", "importance"}
+    trained.save(tmp_path / "copy.fbforest")
+    assert fb.load_forest(tmp_path / "copy.fbforest").classes == (1, 2)
+    bare = data / "bare.tif"
+    tifffile.imwrite(bare, fb.read_volume(data / "grey.tif").data)
+    made = client.submit("smooth", bare, spacing=(20, 5, 5))
+    assert fb.voxel_size(made.result()) == (20, 5, 5, "nm")
+    assert sum(made.histogram()["counts"]["result"]) == 12 * 64 * 72
+    with pytest.raises(fb.FijibridgeError, match="no report"):
+        made.report()
+    (data / "of python.toml").write_text('input = "grey.tif"\n[[step]]\noperation = "smooth"\n', encoding="utf-8")
+    prepared = client.submit("prepare", inputs={"recipe": data / "of python.toml"})
+    prepared.result()
+    assert "<h1" in prepared.report().read_text(encoding="utf-8")
+
+
+def test_python_paints_and_is_told_what_a_preview_trained_on(service, data):
+    """Labels go as arrays; a preview takes a share of them and says so, the model takes all."""
+    volume, labels = fb.read_volume(data / "grey.tif"), fb.read_volume(data / "labels.tif")
+    painting = Client(service.state.root).paint(volume)
+    seen = painting.preview(labels, 5, trees=5, most=500)
+    assert seen.shape == (1, 64, 72)
+    assert painting.trained == {1: 500, 2: 500}
+    assert painting.labelled == {label: int((labels.data == label).sum()) for label in (1, 2)}
+    model = fb.load_forest(painting.model(labels, data / "of paint.fbforest", trees=5))
+    assert np.array_equal(painting.preview(labels, 5, trees=5, most=20_000).data, model.predict(volume, z=5).data)
+    painting.close()
+    with pytest.raises(fb.FijibridgeError, match="no session"):
+        painting.preview(labels, 5)
 
 
 def serve(state: Path, *words: str) -> str:

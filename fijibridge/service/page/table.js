@@ -5,7 +5,7 @@ import { fileName, number } from "./format.js";
 
 /** Draw rows of names and values; what is nested in a row gets columns of its own. */
 export function drawTable(found, label) {
-  const rows = found.rows.map(flat);
+  const rows = found.rows.map((row) => flat(row));
   const columns = [...new Set(rows.flatMap(Object.keys))];
   const isNumber = new Set(columns.filter((name) => rows.every((row) => row[name] == null || typeof row[name] === "number")));
   const body = h("tbody");
