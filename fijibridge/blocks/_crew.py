@@ -85,7 +85,7 @@ def crew(
 def _check(scheduler: str | None, workers: int | None) -> None:
     if workers is not None and workers < 1:
         raise ParameterError(f"at least 1 worker is needed, got {workers}")
-    if workers is not None and scheduler is None:
+    if scheduler is None and workers not in (None, 1):
         raise ParameterError(f"{workers} workers need a scheduler; add for instance --scheduler processes")
     if scheduler not in (None, "processes", "slurm") and not str(scheduler).startswith(("tcp://", "tls://")):
         raise ParameterError(f"there is no scheduler {scheduler!r}; use processes, slurm or tcp://HOST:PORT")

@@ -168,6 +168,16 @@ def _needs(plan: Plan, box: Box, shape: Triple) -> dict[Triple, Box]:
     return needs
 
 
+def read_for(plan: Plan, box: Box, shape: Triple) -> Box:
+    """Give the part of a volume of `shape` that is read for the features of a box."""
+    full = periods(shape, (1, 1, 1))
+    read = box.grown(plan.halo).mirrored(full)
+    for factors, need in _needs(plan, box, shape).items():
+        if parent(factors) == (1, 1, 1):
+            read = _union(read, _source_box(need, factors).mirrored(full))
+    return read
+
+
 def _halo(scales: tuple[Scale, ...]) -> Triple:
     z, y, x = (max(scale.halo[axis] for scale in scales) for axis in range(3))
     return (z, y, x)

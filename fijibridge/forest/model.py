@@ -18,7 +18,7 @@ from ._encode import Bytes, Coder, lanes_to_block
 from ._evaluate import label_bricks, probability_bricks
 from ._extract import Extractor, brick_shape
 from ._plan import Plan, finest_edge, make_plan
-from ._pyramid import Box, Coarse
+from ._pyramid import Box, Coarse, read_for
 from ._trees import Trees
 from .features import FeatureSet
 
@@ -85,14 +85,37 @@ class Forest:
         VolumeError : the volume holds NaN.
         ParameterError : `z` lies outside the volume, `threads` is below 1, or `out` does not fit.
         """
-        values = np.array(self.classes, np.uint8)
         box, out = self._target(volume, z, out, (), np.uint8)
-
-        def label(bricks: Bytes, trees: Trees) -> NDArray[Any]:
-            return values[label_bricks(trees, bricks)][:, None]
-
-        self._fill(volume, label, box, out[None], threads=threads, progress=progress)
+        self._evaluate(volume.data, self._labels, box, out[None], threads=threads, progress=progress)
         return self._finish(volume, z, out, "predict")
+
+    def label_part(
+        self, data: Any, box: tuple[slice, slice, slice], *, threads: int | None = None
+    ) -> NDArray[np.uint8]:
+        """Label the voxels of a box as `predict` labels them in the whole volume.
+
+        Parameters
+        ----------
+        data : whatever has the (z, y, x) shape of the whole volume and gives the part that `needs` names.
+        box : the voxels to label.
+        threads : default one for each core.
+        """
+        wanted = _box_of(box)
+        out = np.empty(wanted.shape, np.uint8)
+        self._evaluate(data, self._labels, wanted, out[None], threads=threads, progress=None)
+        return out
+
+    def needs(self, box: tuple[slice, slice, slice], shape: tuple[int, int, int]) -> tuple[slice, slice, slice]:
+        """Give the voxels of a volume of this shape that the labels of a box depend on."""
+        return read_for(self._asked_for[0], _box_of(box), shape).slices()
+
+    def check(self, volume: Volume) -> None:
+        """Raise ModelError where the forest was trained on other voxels than those of the volume."""
+        self._check(volume)
+
+    def predicted(self, volume: Volume, labels: Any) -> Volume:
+        """Give labels, made by parts, the grid of their volume and its history with this step behind it."""
+        return self._finish(volume, None, labels, "predict")
 
     def probabilities(
         self,
@@ -112,8 +135,8 @@ class Forest:
         DataArray of float32 with dims (class, z, y, x); the coordinate ``class`` holds the label values.
         """
         box, out = self._target(volume, z, out, (len(self.classes),), np.float32)
-        self._fill(
-            volume,
+        self._evaluate(
+            volume.data,
             lambda bricks, trees: probability_bricks(trees, bricks),
             box,
             out,
@@ -132,7 +155,7 @@ class Forest:
         Parameters are those of `predict`. Returns a float32 Volume.
         """
         box, out = self._target(volume, z, None, (), np.float32)
-        self._fill(volume, _doubt, box, out[None], threads=threads, progress=progress)
+        self._evaluate(volume.data, _doubt, box, out[None], threads=threads, progress=progress)
         return self._finish(volume, z, out, "uncertainty")
 
     def ranking(self) -> list[tuple[str, float]]:
@@ -141,6 +164,10 @@ class Forest:
         order = np.argsort(-self.importance, kind="stable")
         return [(names[index], float(self.importance[index])) for index in order]
 
+    def _labels(self, bricks: Bytes, trees: Trees) -> NDArray[Any]:
+        found: NDArray[Any] = np.array(self.classes, np.uint8)[label_bricks(trees, bricks)][:, None]
+        return found
+
     @cached_property
     def _asked_for(self) -> tuple[Plan, Coder, Trees]:
         """Give what to compute: the features that some tree asks for, and the trees asking for those alone."""
@@ -148,9 +175,9 @@ class Forest:
         plan = make_plan(self.features, self.voxel_size, dimensions=self.dimensions, wanted=columns)
         return plan, self.coder.taking(columns), self.trees.renumbered(columns)
 
-    def _fill(
+    def _evaluate(
         self,
-        volume: Volume,
+        data: Any,
         evaluate: _Evaluate,
         box: Box,
         out: NDArray[Any],
@@ -158,18 +185,18 @@ class Forest:
         threads: int | None,
         progress: Progress,
     ) -> None:
-        """Evaluate a region into the (channel, z, y, x) array `out`."""
+        """Evaluate a region of a volume into the (channel, z, y, x) array `out`."""
         plan, coder, trees = self._asked_for
-        extractor = Extractor(volume.data, plan, self.gain)
+        extractor = Extractor(data, plan, self.gain)
 
         def work(tile: Box, coarse: list[Coarse]) -> None:
             values = evaluate(extractor.bricks(tile, coarse, coder), trees)
-            where = tile.slices((box.low[0], 0, 0))
+            where = tile.slices(box.low)
             for channel in range(out.shape[0]):
                 out[(channel, *where)] = lanes_to_block(values[:, channel], tile.shape, brick_shape(tile.shape))
 
         def release() -> None:
-            release_pages(volume.data)
+            release_pages(data)
             release_pages(out)
 
         walk(extractor, box, work, threads=threads, progress=progress, release=release)
@@ -211,6 +238,11 @@ class Forest:
         here = volume if z is None else volume[z : z + 1]
         step = {"operation": operation, "engine": "native", "forest": dict(self.provenance), "z": z}
         return record(with_data(here, data), step, after=history(volume))
+
+
+def _box_of(box: tuple[slice, slice, slice]) -> Box:
+    z, y, x = box
+    return Box((z.start, y.start, x.start), (z.stop, y.stop, x.stop))
 
 
 def _doubt(bricks: Bytes, trees: Trees) -> NDArray[Any]:
