@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..io import convert_volume
+from ..io import ZarrVersion, convert_volume
 from ..volume import describe_grid, voxel_size
 from ._app import AsJson, UnitsOption, VoxelSizeOption
 from ._inputs import parse_spacing
@@ -25,19 +25,24 @@ def convert(
         Path,
         typer.Argument(
             help="File or folder of slices: TIFF, OME-TIFF, HDF5 (FILE.h5/DATASET), NRRD, MetaImage, MRC, AmiraMesh, "
-            "Zeiss .txm, raw with a .mhd beside it."
+            "Zeiss .txm, OME-Zarr, raw with a .mhd, .nhdr, .info or .json beside it."
         ),
     ],
     target: Annotated[
-        Path, typer.Argument(help="File to write; its ending says the format (.tif, .ome.tif, .nrrd, ...).")
+        Path, typer.Argument(help="File to write; its ending says the format (.tif, .ome.tif, .zarr, ...).")
     ],
     voxel_size_given: VoxelSizeOption = "",
     units: UnitsOption = "nm",
+    ome_zarr: Annotated[ZarrVersion, typer.Option(help="Version of an OME-Zarr.")] = "0.5",
+    sharded: Annotated[
+        bool | None,
+        typer.Option(help="Keep 16 chunks of an OME-Zarr 0.5 in one file; by default where there are over 2000."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a stack in another format, and compare what was written with what was read.
 
-    Voxel size and history go with it where the format has a place for them.
+    Voxel size and history go with it where the format has a place for them. Volumes may be larger than memory.
     """
     spacing = parse_spacing(voxel_size_given)
     with progress_bar("convert") as tell:
@@ -46,6 +51,8 @@ def convert(
             target,
             spacing=spacing,
             units=units if spacing else None,
+            ome_zarr=ome_zarr,
+            sharded=sharded,
             progress=lambda share: tell("write" if share < 0.5 else "compare", share),
         )
     if as_json:

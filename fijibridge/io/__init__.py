@@ -22,6 +22,7 @@ from ._zarr_write import begin_zarr, end_zarr, finest_level, write_zarr
 
 __all__ = [
     "WRITABLE",
+    "ZarrVersion",
     "begin_zarr",
     "convert_volume",
     "end_zarr",
@@ -55,7 +56,9 @@ def read_volume(
 
     By their endings also (with ``pip install 'fijibridge[formats]'``): HDF5 of ilastik, BigDataViewer and others
     (``.h5``; a data set inside is named as ``file.h5/volumes/raw``), NRRD, MetaImage, MRC, binary AmiraMesh, Zeiss
-    Xradia (``.txm``, ``.txrm``, ``.xrm``), and ``.raw`` with a ``.mhd`` or ``.nhdr`` of the same name beside it.
+    Xradia (``.txm``, ``.txrm``, ``.xrm``), and raw voxels (``.raw``, ``.bin``, ``.dat``, ``.vol``) by what lies beside
+    them: ``.mhd``, ``.nhdr``, a synchrotron's ``.info``, or ``.json`` with ``shape``, ``dtype``, ``voxel_size`` and
+    ``units``.
 
     OME-Zarr folders (0.4, 0.5; the full resolution) and plain Zarr arrays of three axes.
 

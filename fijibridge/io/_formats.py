@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import ReadError, WriteError
+from ..errors import WriteError
 from ..volume import Volume
 from ._amira import read_amira
 from ._files import atomic
@@ -14,6 +14,8 @@ from ._hdf5 import read_hdf5, write_hdf5
 from ._metaimage import read_metaimage
 from ._mrc import read_mrc, write_mrc
 from ._nrrd import read_nrrd, write_nrrd
+from ._sidecar import ENDINGS as RAW
+from ._sidecar import read_sidecar
 from ._stack import Stack
 from ._tiff import read_tiff
 from ._write import ENDINGS as TIFF_ENDINGS
@@ -27,12 +29,10 @@ _MRC = (".mrc", ".map", ".rec", ".st")
 _READERS: dict[str, Callable[[Path, bool], Stack]] = {
     **dict.fromkeys((".nrrd", ".nhdr"), read_nrrd),
     **dict.fromkeys((".mhd", ".mha"), read_metaimage),
-    **dict.fromkeys((*_MRC, ".map.gz", ".mrc.gz"), read_mrc),
+    **dict.fromkeys((*_MRC, ".map.gz", ".mrc.gz", ".map.bz2", ".mrc.bz2"), read_mrc),
     **dict.fromkeys((".am",), read_amira),
     **dict.fromkeys((".txm", ".txrm", ".xrm"), read_xradia),
 }
-#: A raw file says nothing of itself; these say it, beside it under the same name.
-_SIDECARS = (".nhdr", ".mhd")
 WRITABLE = (*TIFF_ENDINGS, ".nrrd", ".h5", ".mrc")
 
 
@@ -42,8 +42,8 @@ def read_file(path: Path, mmap: bool, progress: Progress | None) -> Stack:
     container, inside = _container(path)
     if container is not None:
         return read_hdf5(container, inside, mmap)
-    if name.endswith(".raw"):
-        return _raw(path, mmap)
+    if name.endswith(RAW):
+        return read_sidecar(path, mmap)
     for ending, read in _READERS.items():
         if name.endswith(ending):
             return read(path, mmap)
@@ -81,13 +81,3 @@ def _container(path: Path) -> tuple[Path | None, str]:
         if parent.suffix.lower() in _HDF5 and not parent.is_dir():
             return parent, path.relative_to(parent).as_posix() if parent != path else ""
     return None, ""
-
-
-def _raw(path: Path, mmap: bool) -> Stack:
-    for ending in _SIDECARS:
-        if path.with_suffix(ending).is_file():
-            return _READERS[ending](path.with_suffix(ending), mmap)
-    raise ReadError(
-        f"{path} is raw voxels without a word on their shape; "
-        f"put a header beside it, {path.stem}.mhd or {path.stem}.nhdr"
-    )
