@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
@@ -17,9 +16,9 @@ from ..operation import Engine, operation
 from ..volume import Volume, check_same_grid, check_volume, record, with_data
 from . import _fiji as imagej
 from ._align_apply import move_slice
+from ._align_chain import solve_stack
 from ._align_linear import measure_turns
-from ._align_measure import Reduced, bin_factor, measure, reduce_slice
-from ._align_path import Pairs, Solution, slow_part, solve
+from ._align_path import slow_part
 from ._align_shifts import Shifts, read_shifts, write_shifts
 from ._align_template import check_region, solve_template
 from ._align_warp import warp_slice
@@ -29,11 +28,11 @@ __all__ = ["Shifts", "align", "apply_shifts", "estimate_shifts", "read_shifts", 
 
 Trend = Literal["keep", "template", "remove"]
 Model = Literal["translation", "rigid", "affine"]
+Method = Literal["auto", "correlation", "stackreg", "sift"]
 Region: TypeAlias = tuple[int, int, int, int]
 Progress: TypeAlias = Callable[[float], None]
-
-#: Each slice is compared with the ones this far before it, so that one bad slice does not break the chain.
-_LAGS = (1, 2, 3)
+#: What a user must put into ImageJ's plugins folder.
+_PLUGINS = {"stackreg": "the plugins StackReg and TurboReg", "sift": "the plugin mpicbg (of Fiji)"}
 
 
 def estimate_shifts(
@@ -174,6 +173,7 @@ def align(
     max_shift: Annotated[float, Gt(0)] | None = None,
     slow_slices: Annotated[float, Gt(2)] = 30.0,
     interpolation: Literal["sinc", "nearest"] = "sinc",
+    method: Method = "auto",
     engine: Engine = "native",
 ) -> Volume:
     """Align the slices of a stack; `estimate_shifts` and `apply_shifts` in one step.
@@ -193,6 +193,10 @@ def align(
     max_shift : largest movement from one slice to the next in voxels; None = a quarter of the shorter side.
     slow_slices : with ``trend="keep"``, movement over more slices than this is slow.
     interpolation : ``"sinc"`` for grey levels, ``"nearest"`` for labels.
+    method : on ImageJ: ``"correlation"`` (by FFT, in any ImageJ; translation only), or a plugin that this ImageJ must
+        have: ``"stackreg"`` (StackReg with TurboReg) or ``"sift"`` (*Linear Stack Alignment with SIFT*), with
+        ``trend="remove"`` only; ``"auto"`` = ``"correlation"`` for translation, ``"stackreg"`` for turns. The native
+        engine has one method and takes ``"auto"`` only.
 
     Returns
     -------
@@ -200,12 +204,11 @@ def align(
 
     Raises
     ------
-    VolumeError, ParameterError : see `estimate_shifts`; on the engine ``fiji`` also a mask or ``"nearest"``, and turns
-        with another trend than ``"remove"``.
-    EngineMissingError : turns on the engine ``fiji`` where the ImageJ has no StackReg.
+    VolumeError, ParameterError : see `estimate_shifts`; a method that the engine lacks; on the engine ``fiji`` also a
+        mask or ``"nearest"``, and plugins with another trend than ``"remove"``.
+    EngineMissingError : a method whose plugin the ImageJ has not.
 
-    Engines: native - as `estimate_shifts`; fiji - macros/align.ijm (FFT correlation, bicubic *Translate*; turns by the
-    plugin StackReg).
+    Engines: native - as `estimate_shifts`; fiji - macros/align.ijm (FFT correlation, bicubic *Translate*; or a plugin).
     Differences: the Fiji engine compares each slice with the one before only (``"template"``: with the first), so that
     a spoilt slice moves all that follow; its slow part is a running mean; on good slices both agree to 0.5 px.
     """
@@ -214,14 +217,16 @@ def align(
 @align.check
 def _check_align(volume: Volume, *, model: Model, trend: Trend, region: Region | None,
                  mask: Volume | None, max_shift: float | None,
-                 slow_slices: float, interpolation: str) -> None:  # fmt: skip
+                 slow_slices: float, interpolation: str, method: str) -> None:  # fmt: skip
     _check(volume, trend, region, mask, max_shift, model=model)
 
 
 @align.engine("native")
 def _native(volume: Volume, *, model: Model, trend: Trend, region: Region | None,
             mask: Volume | None, max_shift: float | None,
-            slow_slices: float, interpolation: Literal["sinc", "nearest"]) -> Volume:  # fmt: skip
+            slow_slices: float, interpolation: Literal["sinc", "nearest"], method: Method) -> Volume:  # fmt: skip
+    if method != "auto":
+        raise ParameterError(f"align has method={method!r} in ImageJ only; use engine='fiji', or method='auto'")
     shifts = estimate_shifts(
         volume, model=model, trend=trend, region=region, mask=mask, max_shift=max_shift, slow_slices=slow_slices,
         progress=told(0.0, 0.7),
@@ -232,25 +237,39 @@ def _native(volume: Volume, *, model: Model, trend: Trend, region: Region | None
 @align.engine("fiji", version=imagej.imagej_version)
 def _in_imagej(volume: Volume, *, model: Model, trend: Trend, region: Region | None,
                mask: Volume | None, max_shift: float | None,
-               slow_slices: float, interpolation: Literal["sinc", "nearest"]) -> Volume:  # fmt: skip
+               slow_slices: float, interpolation: Literal["sinc", "nearest"], method: Method) -> Volume:  # fmt: skip
     if mask is not None or interpolation == "nearest":
         raise ParameterError("align in ImageJ takes no mask and no interpolation='nearest'; use engine='native'")
-    if model != "translation" and trend != "remove":
-        raise ParameterError(f"StackReg removes all that it finds, not trend={trend!r}; use engine='native'")
+    method = _imagej_method(method, model, trend)
     reach = _check(volume, trend, region, mask, max_shift, model=model)
-    options: dict[str, str | float] = {"model": model, "trend": trend, "maxshift": reach, "slow": slow_slices}
+    options: dict[str, str | float] = {
+        "method": method, "model": model, "trend": trend, "maxshift": reach, "slow": slow_slices,
+    }  # fmt: skip
     if trend == "template" and region is not None:
         options["region"] = " ".join(str(edge) for edge in region)
     try:
         done = imagej.run("align.ijm", volume, **options)
     except EngineFailedError as error:
-        if "no StackReg" not in str(error):
+        if method == "correlation" or "ImageJ has no" not in str(error):
             raise
         raise EngineMissingError(
-            f"align with model={model!r} in ImageJ needs the plugins StackReg and TurboReg, which this ImageJ has not; "
-            "put both into its plugins folder, or use engine='native'"
+            f"align with method={method!r} in ImageJ needs {_PLUGINS[method]}, which this ImageJ has not; put it into "
+            "its plugins folder, or use engine='native'"
         ) from error
     return with_data(volume, np.asarray(done.image.data))
+
+
+def _imagej_method(method: Method, model: str, trend: str) -> Method:
+    """Give the method that ImageJ is to use, if it can do what is asked."""
+    if method == "auto":
+        method = "correlation" if model == "translation" else "stackreg"
+    if method == "correlation" and model != "translation":
+        raise ParameterError(f"correlation finds no turns (model={model!r}); use method='stackreg' or 'sift'")
+    if method != "correlation" and trend != "remove":
+        raise ParameterError(
+            f"method={method!r} removes all that it finds, not trend={trend!r}; use trend='remove' or engine='native'"
+        )
+    return method
 
 
 class _How(NamedTuple):
@@ -300,7 +319,7 @@ def _translations(slices: _Slices, how: _How, progress: Progress | None) -> Shif
         box = check_region(how.region, slices.shape[1], slices.shape[2])
         solution = solve_template(slices.read, slices.shape[0], box, slices.shape[1])
     else:
-        solution = _solve_whole(slices, how.reach, progress)
+        solution = solve_stack(slices.shape, slices.read, slices.weigh, how.reach, progress)
     slow = np.zeros_like(solution.path)
     if how.trend == "keep":
         slow = slow_part(solution.path, solution.outliers, how.slow_slices)
@@ -337,25 +356,3 @@ def _check_model(model: str, trend: str, side: int) -> None:
         raise ParameterError(f"turns need slices of 96 x 96 pixels or more, got {side}; use model='translation'")
     if model == "affine" and trend == "template":
         raise ParameterError("a template region is too small for model='affine'; use model='rigid'")
-
-
-def _solve_whole(slices: _Slices, reach: float, progress: Progress | None) -> Solution:
-    """Measure all pairs in one pass that holds only as many slices as the longest distance spans."""
-    count = slices.shape[0]
-    factor = bin_factor(slices.shape[1:])
-    furthest = min(slices.shape[1:]) / 2 - 8
-    held: deque[Reduced] = deque(maxlen=max(_LAGS) + 1)
-    found: list[tuple[int, int, float, float, float]] = []
-    for z in range(count):
-        held.append(reduce_slice(slices.read(z), slices.weigh(z), factor))
-        for lag in _LAGS:
-            if lag < len(held):
-                moved = measure(held[-1 - lag], held[-1], min(reach * lag, furthest) / factor)
-                found.append((z - lag, z, factor * moved.y, factor * moved.x, moved.score))
-        if progress:
-            progress((z + 1) / count)
-    table = np.array(found)
-    order = np.lexsort((table[:, 0], table[:, 1] - table[:, 0]))
-    table = table[order]
-    pairs = Pairs(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2:4], table[:, 4])
-    return solve(pairs, count)

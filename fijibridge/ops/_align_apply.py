@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy import special
 
 #: Taps to each side of the kernel.
 _REACH = 4
@@ -29,6 +30,16 @@ def move_slice(image: NDArray[Any], shift: tuple[float, float], *, nearest: bool
     result = moved.astype(image.dtype)
     _clear_outside(result, shift, empty)
     return result
+
+
+def blur_slice(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Smooth one slice by a Gaussian that is cut off at three standard deviations."""
+    reach = int(3 * sigma + 0.5)
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel = (-reach, (taps / taps.sum()).astype(np.float32))
+    smooth, scratch = np.empty_like(image), np.empty_like(image)
+    _convolve(np.ascontiguousarray(image), kernel, kernel, scratch, smooth)
+    return smooth
 
 
 def _move_whole(image: NDArray[Any], shift: tuple[int, int], empty: float) -> NDArray[Any]:
@@ -59,7 +70,7 @@ def _kernel(shift: float) -> tuple[int, NDArray[np.float32]]:
     taps = np.arange(-_REACH + 1, _REACH + 1)
     distance = taps - (-shift - base)
     # Kaiser's window with this beta keeps the pass band flat to 0.8 of the highest frequency.
-    window = np.i0(6.0 * np.sqrt(np.clip(1 - (distance / _REACH) ** 2, 0, None))) / np.i0(6.0)
+    window = special.i0(6.0 * np.sqrt(np.clip(1 - (distance / _REACH) ** 2, 0, None))) / special.i0(6.0)
     values = np.sinc(distance) * window
     return base - _REACH + 1, (values / values.sum()).astype(np.float32)
 

@@ -13,6 +13,8 @@ from scipy.sparse.linalg import spsolve
 Path = NDArray[np.float64]
 
 _ROUNDS = 12
+#: Power of the distance by which redundant pairs count less.
+_REDUNDANT = 4
 #: Pixels below which disagreement between pairs is no sign of anything.
 _FLOOR = 0.03
 #: A slice is spoilt whose best pair correlates worse than this share of what is usual, and worse than usual scatter.
@@ -39,11 +41,13 @@ class Solution(NamedTuple):
     outliers: NDArray[np.bool_]
 
 
-def solve(pairs: Pairs, count: int) -> Solution:
+def solve(pairs: Pairs, count: int, *, redundant: bool = False) -> Solution:
     """Find the path that all pairs agree on best, pairs that do not fit counting little.
 
     Pairs further apart see less of the same structure: how much each distance is worth is taken from how well its
-    pairs agree.
+    pairs agree. `redundant` says that they see nothing else either: the noise of the slices between cancels in the sum
+    of short distances, and what remains is how the structure moves, of which a long distance tells less. They then
+    decide which pairs fit, and bridge spoilt slices, and count for little besides.
     """
     lag = pairs.second - pairs.first
     design = _design(pairs, count)
@@ -56,6 +60,8 @@ def solve(pairs: Pairs, count: int) -> Solution:
         off = np.linalg.norm(pairs.moved - design @ path, axis=1)
         spread = _spread_by_lag(off, lag)
         weight = belief / spread**2 / (1 + (off / (2 * spread)) ** 2) ** 2
+    if redundant:
+        path = _least_squares(design, pairs.moved, weight / lag.astype(float) ** _REDUNDANT)
     quality = _relative_score(pairs, count)
     residual = _per_slice(np.median, off, pairs, count)
     usual = float(np.median(quality))

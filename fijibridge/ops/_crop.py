@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -12,8 +14,13 @@ from ..io.spill import copied
 from ..operation import Engine, operation
 from ..volume import Volume, history, make_volume, origin, voxel_size, with_data
 from . import _fiji as imagej
+from ._crop_history import filled_by_history
+from .parts import Box as Part
+from .parts import Local, Look, Place, Survey, nothing, some_bytes
 
 Box: TypeAlias = tuple[int, int, int, int, int, int]
+#: First row, end of rows, first column, end of columns.
+Ends: TypeAlias = tuple[int, int, int, int]
 
 
 @operation(halo=None)
@@ -23,9 +30,12 @@ def crop(volume: Volume, *, box: Box | None = None, empty: float = 0.0, engine: 
     Parameters
     ----------
     volume : (z, y, x) volume of any dtype.
-    box : (z0, z1, y0, y1, x0, x1) in voxels, ends not included; None = rows and columns at the rim that hold nothing
-        but `empty` in any slice are cut off, as few as possible (slices that are empty throughout count for nothing).
-    empty : value that aligning leaves where there is nothing; crop straight after it, since later steps change it.
+    box : (z0, z1, y0, y1, x0, x1) in voxels, ends not included; None = as the shifts say that `align` or `apply_shifts`
+        wrote into the history, however many steps came between that left every voxel where it was. Without such
+        shifts (those of the engine ``fiji`` are not written down), rows and columns at the rim that hold nothing but
+        `empty` in any slice are cut off, as few as possible (slices that are empty throughout count for nothing).
+    empty : value that aligning leaves where there is nothing; where there are no shifts, crop straight after aligning,
+        since later steps change it.
 
     Returns
     -------
@@ -63,6 +73,53 @@ def _in_imagej(volume: Volume, *, box: Box | None, empty: float) -> Volume:
     return placed(volume, done > 0 if volume.dtype.kind == "b" else done, where)
 
 
+@crop.blocks("native", divide="zyx", working=some_bytes)
+def _native_blocks(volume: Volume, *, box: Box | None, empty: float) -> Survey:
+    """Look for the box first; then all that is left is to copy."""
+    where = box or (yield from _look_for_box(volume, empty))
+    return Local(_emptied(volume, where), _copy, {}, partial(_shifted, at=where[::2]))
+
+
+@crop.blocks("fiji", divide="zyx", working=partial(some_bytes, voxel=24))
+def _fiji_blocks(volume: Volume, *, box: Box | None, empty: float) -> Survey:
+    where = box or (yield from _look_for_box(volume, empty))
+    return Local(_emptied(volume, where), _copy_in_imagej, {"empty": empty}, partial(_shifted, at=where[::2]))
+
+
+def _emptied(volume: Volume, box: Box) -> Volume:
+    """Give what will be left, without its voxels."""
+    z0, z1, y0, y1, x0, x1 = box
+    part = with_data(volume, nothing(volume.shape, volume.dtype))[z0:z1, y0:y1, x0:x1]
+    return with_data(part, nothing(part.shape, part.dtype))
+
+
+def _shifted(box: Part, *, at: tuple[int, int, int]) -> Part:
+    z, y, x = (slice(part.start + more, part.stop + more) for part, more in zip(box, at, strict=True))
+    return z, y, x
+
+
+def _copy(part: Volume, _place: Place) -> NDArray[np.generic]:
+    return np.asarray(part.data)
+
+
+def _copy_in_imagej(part: Volume, _place: Place, *, empty: float) -> NDArray[np.generic]:
+    z, y, x = part.shape
+    return np.asarray(_in_imagej(part, box=(0, z, 0, y, 0, x), empty=empty).data)
+
+
+def _look_for_box(volume: Volume, empty: float) -> Generator[Look, None, Box]:
+    known = filled_by_history(volume)
+    if known is not None:
+        return _box_within(volume, known)
+    ends: list[Ends] = []
+    yield Look(_part_ends, lambda _place, found: ends.append(found), {"empty": empty}, divide="z")
+    return _box_within(volume, ends)
+
+
+def _part_ends(part: Volume, _place: Place, *, empty: float) -> Ends:
+    return _valid_ends(part, empty)
+
+
 def cut(volume: Volume, box: Box) -> Volume:
     """Give the box as a volume of its own that keeps its place in space."""
     z0, z1, y0, y1, x0, x1 = box
@@ -72,20 +129,31 @@ def cut(volume: Volume, box: Box) -> Volume:
 
 def valid_box(volume: Volume, empty: float) -> Box:
     """Find the rows and columns that hold something in every slice."""
-    _, rows, columns = volume.shape
+    return _box_within(volume, filled_by_history(volume) or [_valid_ends(volume, empty)])
+
+
+def _box_within(volume: Volume, ends: Sequence[Ends]) -> Box:
+    """Give the box that all parts fill, or raise where there is none."""
+    top, bottom, left, right = (pick(column) for pick, column in zip((max, min, max, min), zip(*ends, strict=True),
+                                                                     strict=True))  # fmt: skip
+    if top >= bottom or left >= right:
+        raise ParameterError(
+            "no region is valid in every slice; crop with a box, or leave out the slices that lie far off"
+        )
+    return (0, volume.shape[0], top, bottom, left, right)
+
+
+def _valid_ends(volume: Volume, empty: float) -> Ends:
+    """Give first and last row and column that hold something in every slice of a part."""
     top = left = 0
-    bottom, right = rows, columns
+    _, bottom, right = volume.shape
     for image in (np.asarray(volume.data[z]) for z in range(volume.shape[0])):
         filled = np.isfinite(image) & (image != empty) if image.dtype.kind == "f" else image != empty
         if not filled.any():
             continue
         y, x = _ends(filled.any(axis=1)), _ends(filled.any(axis=0))
         top, bottom, left, right = max(top, y[0]), min(bottom, y[1]), max(left, x[0]), min(right, x[1])
-    if top >= bottom or left >= right:
-        raise ParameterError(
-            "no region is valid in every slice; crop with a box, or leave out the slices that lie far off"
-        )
-    return (0, volume.shape[0], top, bottom, left, right)
+    return top, bottom, left, right
 
 
 def _ends(filled: NDArray[np.bool_]) -> tuple[int, int]:

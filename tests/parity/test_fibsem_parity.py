@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fijibridge.errors import ParameterError
+from fijibridge.errors import EngineMissingError, ParameterError
 from fijibridge.ops._align import align
 from fijibridge.ops._crop import crop
 from fijibridge.ops._decurtain import decurtain
@@ -102,6 +102,7 @@ def test_shear_moves_slices_as_the_native_engine_does() -> None:
         (decurtain, {"method": "robust"}),
         (decurtain, {"angle_deg": 3.0}),
         (align, {"interpolation": "nearest"}),
+        (align, {"method": "sift", "trend": "keep"}),
         (even_out, {"gradient_share": 0.5}),
         (resample, {"positions": (0.0, 1.0)}),
         (shear, {"nearest": True}),
@@ -112,3 +113,12 @@ def test_what_imagej_lacks_is_an_error_that_names_the_native_engine(operation, k
     volume = make_volume(np.random.default_rng(0).integers(0, 200, (2, 64, 64)).astype(np.uint8))
     with pytest.raises(ParameterError, match="native"):
         operation(volume, engine="fiji", **kwargs)
+
+
+def test_a_method_of_imagej_is_refused_by_the_native_engine_and_by_an_imagej_without_its_plugin() -> None:
+    """Nothing else is done in its stead."""
+    volume = make_volume(np.random.default_rng(0).integers(0, 200, (2, 64, 64)).astype(np.uint8))
+    with pytest.raises(ParameterError, match="engine='fiji'"):
+        align(volume, method="sift", trend="remove")
+    with pytest.raises(EngineMissingError, match="mpicbg"):
+        align(volume, method="sift", trend="remove", engine="fiji")

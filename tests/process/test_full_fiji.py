@@ -10,7 +10,7 @@ from fijibridge.errors import EngineFailedError
 from fijibridge.fiji import Fiji
 from fijibridge.ops import align, watershed
 from fijibridge.phantom import make_electrode
-from fijibridge.volume import make_volume, voxel_size
+from fijibridge.volume import make_volume, same_grid, voxel_size, with_data
 
 _SIFT = {
     "initial_gaussian_blur": 1.6,
@@ -147,3 +147,28 @@ def test_align_takes_turns_out_by_stackreg(having, monkeypatch):
     assert _left_over(volume.data) > 10
     for engine in ("native", "fiji"):
         assert _left_over(align(volume, model="rigid", trend="remove", engine=engine).data) < 4, engine
+
+
+@pytest.mark.parametrize(
+    ("method", "command"), [("stackreg", "StackReg"), ("sift", "Linear Stack Alignment with SIFT")]
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_align_takes_moves_out_by_the_plugin_that_was_asked_for(having, shifted, monkeypatch, method, command, dtype):
+    """Grey levels of every type come back as they went, on the same grid."""
+    monkeypatch.setattr("fijibridge.fiji._door._default", having(command))
+    volume = with_data(shifted, shifted.data.astype(dtype))
+    done = align(volume, trend="remove", method=method, engine="fiji")
+    assert same_grid(done, volume)
+    assert done.dtype == dtype
+    assert _left_over(done.data) < 4
+
+
+def test_align_takes_turns_out_by_sift(having, shifted, monkeypatch):
+    """The model goes through to the plugin."""
+    monkeypatch.setattr("fijibridge.fiji._door._default", having("Linear Stack Alignment with SIFT"))
+    plane = np.pad(shifted.data[0].astype(float), 20, mode="reflect")
+    turned = [ndimage.rotate(plane, angle, reshape=False, mode="nearest") for angle in (0, 1.5, -1, 0.5)]
+    volume = make_volume(np.clip(np.array(turned)[:, 20:-20, 20:-20], 0, 255).astype(np.uint8))
+    done = align(volume, model="rigid", trend="remove", method="sift", engine="fiji")
+    assert _left_over(volume.data) > 8
+    assert _left_over(done.data) < 4
