@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..operation import operations
-from . import _align_blocks, _decurtain_blocks  # noqa: F401  they say how these two run block by block
+from . import _align_blocks, _decurtain_blocks, _resample_blocks  # noqa: F401  how these run block by block
 from ._align import Shifts, align, apply_shifts, estimate_shifts, read_shifts, write_shifts
 from ._crop import crop
 from ._decurtain import decurtain, find_curtains
