@@ -141,8 +141,9 @@ def check(name: str, engine: str, parameters: Mapping[str, Any], inputs: Mapping
 def check_output(name: str, output: str | None) -> None:
     """Refuse a file that the job could not write at its end, hours later."""
     volumes = name not in ("train", "prepare", "compare", "study")
-    if output is not None and volumes and not output.lower().endswith(WRITABLE):
-        raise ServiceError(f"cannot tell the format of {output[:200]} by its ending; use one of {', '.join(WRITABLE)}")
+    endings = (*WRITABLE, ".zarr")
+    if output is not None and volumes and not output.lower().endswith(endings):
+        raise ServiceError(f"cannot tell the format of {output[:200]} by its ending; use one of {', '.join(endings)}")
 
 
 def _checked_operation(

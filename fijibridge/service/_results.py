@@ -27,6 +27,8 @@ def result(request: Request, number: str, file: int = 0) -> FileResponse:
     if not 0 <= file < len(files):
         raise ServiceError(f"the job has files 0 to {len(files) - 1}, got {file}", status=404)
     path = service.places.to_read(files[file])
+    if path.is_dir():
+        raise ServiceError(f"{path} is a folder, which browsers cannot save; open it where it lies", status=409)
     return FileResponse(path, media_type="application/octet-stream", filename=path.name)
 
 
@@ -100,4 +102,4 @@ def _volumes(service: Service, job: Job) -> dict[str, dict[str, Any]]:
 
 
 def _is_volume(path: str) -> bool:
-    return Path(path).suffix.lower() in (".tif", ".tiff", ".nrrd", ".h5", ".mrc")
+    return Path(path).suffix.lower() in (".tif", ".tiff", ".nrrd", ".h5", ".mrc", ".zarr")

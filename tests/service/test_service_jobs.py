@@ -210,6 +210,17 @@ def pixels(png: bytes) -> np.ndarray:
     return np.frombuffer(data, np.uint8).reshape(height, width + 1)[:, 1:].astype(float)
 
 
+def test_a_result_that_is_a_folder_is_shown_and_not_downloaded(service, data):
+    """OME-Zarr: the page draws it, and says where it lies."""
+    number = service.submit("smooth", output=str(data / "out.ome.zarr"))
+    assert service.ended(number)["state"] == "done"
+    assert service.ask("GET", f"/api/jobs/{number}/view")[1]["result"]["shape"] == [12, 64, 72]
+    drawn = pixels(service.ask("GET", f"/api/jobs/{number}/slice?of=result&index=5")[1])
+    assert drawn.shape == (64, 72)
+    status, answer = service.ask("GET", f"/api/jobs/{number}/result")
+    assert (status, "open it where it lies" in answer["error"]) == (409, True)
+
+
 def test_every_operation_has_an_example_that_would_be_taken(service):
     """Who writes a client in another language starts from /api/openapi.json."""
     _, described = service.ask("GET", "/api/openapi.json")
