@@ -20,7 +20,7 @@ _PIECE = 1 << 20
 #: Unpacked bytes between two places to come back to; each takes some 40 kB of memory.
 _BETWEEN = 32 << 20
 #: Unpacked bytes of one part of a lazy array.
-_PART = 16 << 20
+_PART = 8 << 20
 
 
 class Unpacker(Protocol):

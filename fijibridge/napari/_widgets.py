@@ -16,10 +16,9 @@ from ..forest import Forest, Trainer, save_forest
 from ..pipeline import load_recipe
 from ..volume import Volume, check_same_grid, with_data
 from ._layers import LayerData, to_layer, to_volume
+from ._study import DIFFERENCE
 from ._work import Tell, in_background
 
-#: Only-here blue, neither, only-there red, as in the reports.
-_DIFFERENCE = {-1: "#d7301f", 0: "transparent", 1: "#2166ac", None: "transparent"}
 #: The trainer of an image keeps the features of voxels that were painted once.
 _trainers: weakref.WeakKeyDictionary[Any, Trainer] = weakref.WeakKeyDictionary()
 
@@ -81,7 +80,7 @@ def compare_widget(viewer: napari.Viewer, a: Labels, b: Labels, label: int = 1) 
         tell(1.0)
         show_info(_words(one, other, label))
         data, attributes, _ = to_layer(made, f"{a.name} minus {b.name}")
-        return [(np.asarray(data), {**attributes, "colormap": _DIFFERENCE}, "labels")]
+        return [(np.asarray(data), {**attributes, "colormap": DIFFERENCE}, "labels")]
 
     in_background("Compare", work, viewer)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 
@@ -19,14 +20,17 @@ from npe2.manifest.utils import import_python_name
 from qtpy.QtWidgets import QApplication
 
 import fijibridge as fb
-from fijibridge.assess import agreement
+from fijibridge.assess import agreement, difference_map
+from fijibridge.errors import ReadError
 from fijibridge.napari._files import get_reader, simulated_cathode, write_layer
 from fijibridge.napari._layers import to_layer, to_volume
 from fijibridge.napari._operation import OperationWidget
+from fijibridge.napari._study import StudyWidget
 from fijibridge.napari._widgets import compare_widget, recipe_widget, segment_widget
 from fijibridge.napari._work import show_layer
 from fijibridge.phantom import make_electrode
 from fijibridge.study.annotators import paint_labels
+from fijibridge.study.cells import Cell, CellStore
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,6 +79,7 @@ def test_napari_finds_the_plugin_and_all_its_commands():
         "Run an operation",
         "Prepare by a recipe",
         "Compare two segmentations",
+        "A study's difference maps",
     }
 
 
@@ -168,6 +173,68 @@ def test_two_segmentations_are_subtracted(viewer):
     widget()
     _until(lambda: "first minus second" in viewer.layers)
     np.testing.assert_array_equal(viewer.layers["first minus second"].data, [[[0, 1, -1, 0]]])
+
+
+def _study(folder, users, *, labels):
+    """Write what a study leaves: rows, and labels as TIFF or in its store."""
+    rows, made = [], {}
+    for number, user in enumerate(users):
+        data = np.full((2, 3, 4), 2, np.uint8)
+        data[:, :, : 1 + number] = 1
+        made[user] = fb.make_volume(data, spacing=(30, 20, 10), units="nm")
+        row = {
+            "dataset": "NMC-1",
+            "method": "S2",
+            "engine": "native",
+            "user": user,
+            "filtered": False,
+            "key": f"k{user}",
+        }
+        rows.append(row)
+        if labels:
+            (folder / "labels").mkdir(exist_ok=True)
+            fb.write_volume(made[user], folder / "labels" / f"NMC-1-S2-raw-{user}.tif")
+        else:
+            numbers = {**row, "simulated": True, "numbers": {}}
+            CellStore(folder / "cells").write(Cell(**numbers), data)
+    (folder / "results.json").write_text(json.dumps({"rows": rows}))
+    return made
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_the_difference_maps_of_a_study_become_layers(viewer, tmp_path, labels):
+    """A pair of users each; with the voxel size where the study wrote TIFFs, and from its store where not."""
+    made = _study(tmp_path, "ABC", labels=labels)
+    widget = StudyWidget(viewer)
+    widget._folder.value = tmp_path
+    assert widget._group.choices == ("NMC-1 S2 native raw",)
+    widget.show_differences()
+    _until(lambda: len(viewer.layers) == 3)
+    for a, b in ("AB", "AC", "BC"):
+        layer = viewer.layers[f"NMC-1 S2 native raw: {a} - {b}"]
+        np.testing.assert_array_equal(layer.data, difference_map(made[a], made[b]).data)
+        assert tuple(layer.scale) == ((30, 20, 10) if labels else (1, 1, 1))
+
+
+def test_a_folder_that_is_no_study_is_said_to_be_none(viewer, tmp_path):
+    """An empty list without a word would leave one wondering."""
+    (tmp_path / "results.json").write_text('{"rows": [1]}')
+    widget = StudyWidget(viewer)
+    widget._folder.value = tmp_path
+    with pytest.raises(ReadError, match="no folder of a finished study"):
+        widget.show_differences()
+
+
+@pytest.mark.parametrize("name", ["stack.h5", "stack.zarr"])
+def test_a_chunked_stack_opens_lazily_and_keeps_its_size(viewer, grey, tmp_path, name):
+    """A stack larger than memory is read where it is looked at."""
+    fb.write_volume(grey, tmp_path / name)
+    (layer,) = get_reader(str(tmp_path / name))(str(tmp_path / name))
+    assert type(layer[0]).__module__.startswith("dask")
+    show_layer(layer, viewer)
+    volume = to_volume(viewer.layers["stack"])
+    assert fb.voxel_size(volume) == (30, 20, 10, "nm")
+    np.testing.assert_array_equal(np.asarray(volume.data), grey.data)
 
 
 def test_the_sample_is_a_stack_with_its_truth(viewer):
