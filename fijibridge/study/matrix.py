@@ -170,10 +170,10 @@ def segment_by_person(bench: Bench, method: str, person: Person) -> Segmentation
         return segment_automatically(bench, method)
     if method == "weka":
         return segment_in_weka(bench, paint_iteratively(bench, _WEKA_COVERAGE, person))
-    rng = np.random.default_rng([bench.seed, *person.name.encode()])
-    choices = choose(bench.volume, person, rng)
     if method.startswith("MLX"):
         return segment_by_labels(bench, paint_iteratively(bench, int(method[3:]) / 100, person))
+    rng = np.random.default_rng([bench.seed, *person.name.encode()])
+    choices = choose(bench.volume, person, rng)
     if method in ("ML1", "ML2", "ML3"):
         return segment_by_windows(bench, method, _windows_of(bench, method, person, choices, rng))
     return segment_by_choices(bench, method, choices)
