@@ -49,7 +49,10 @@ def show_grey(axis: Axes, volume: Volume, index: Any, plane: str, *, turned: boo
 
 
 def add_scale_bar(axis: Axes, width: int, voxel: float, units: str) -> None:
-    """Draw a bar of a round length, about a quarter of the picture wide, with its length in words."""
+    """Draw a bar of a round length, about a quarter of the picture wide, its length in words above, flush left.
+
+    Flush, because a narrow plane's bar is shorter than the words: centred on it, they would begin outside the picture.
+    """
     length = round_length(width * voxel / 4)
     voxels = length / voxel
     bottom, top = axis.get_ylim()
@@ -59,8 +62,8 @@ def add_scale_bar(axis: Axes, width: int, voxel: float, units: str) -> None:
         Rectangle((0.03 * width, y - 0.015 * height), voxels, 0.015 * height, color="white", ec="black", lw=0.4)
     )
     axis.text(
-        0.03 * width + voxels / 2, y - 0.03 * height, _length_text(length, units), color="white", fontsize=8,
-        ha="center", va="bottom", bbox={"facecolor": "black", "alpha": 0.45, "pad": 1, "lw": 0},
+        0.03 * width, y - 0.03 * height, _length_text(length, units), color="white", fontsize=8,
+        ha="left", va="bottom", bbox={"facecolor": "black", "alpha": 0.45, "pad": 1, "lw": 0},
     )  # fmt: skip
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ReadError, WriteError
+from ..errors import ReadError
+from ..io import write_text
 
 _COLUMNS = (
     "z", "shift_y", "shift_x", "angle_deg", "confidence", "residual", "outlier", "slow_y", "slow_x",
@@ -114,16 +113,7 @@ def write_shifts(shifts: Shifts, path: str | Path) -> Path:
         numbers = (*shifts.shifts[z], shifts.angles_deg[z], shifts.confidence[z], shifts.residual[z])
         line = [z, *(f"{n:.6g}" for n in numbers), int(shifts.outliers[z]), *(f"{n:.6g}" for n in shifts.slow[z])]
         writer.writerow([*line, *(f"{n:.9g}" for n in matrices[z].ravel())])
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=target.parent, suffix=".part", delete=False, encoding="utf-8"
-        ) as part:
-            part.write(text.getvalue())
-            part.flush()
-            os.fsync(part.fileno())
-        Path(part.name).replace(target)
-    except OSError as error:
-        raise WriteError(f"cannot write shifts to {target}: {error.strerror}; choose a folder that exists") from error
+    write_text(target, text.getvalue())
     return target
 
 
