@@ -41,7 +41,10 @@ export function showJob(main, id, known) {
     left.replaceChildren();
     if (job.result?.report) left.append(await section("Report", () => report(job)));
     if (job.inputs.volume || job.result?.shows) {
+      const waiting = h("p", { class: "soft" }, "Opening the volumes…");
+      left.append(waiting);
       const found = await attempt(() => get(`/api/jobs/${id}/view`, gone.signal));
+      waiting.remove();
       if (gone.signal.aborted || last !== job && isOver(last) && !isOver(job)) return;
       // Where the input cannot even be read, the job has said so already.
       if (found instanceof HTMLElement) left.append(...(job.state === "failed" ? [] : [heading("Orthoslices"), found]));
