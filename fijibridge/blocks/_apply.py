@@ -17,6 +17,7 @@ from ._crew import crew
 from ._forms import form_of
 from ._job import Item, Make
 from ._keys import code_key, text_key
+from ._labels import labelled, record_classes
 from ._ledger import Receipt, holds
 from ._plan import BlockPlan, Cut, Shape
 from ._source import PathLike, source_of
@@ -73,6 +74,7 @@ def apply_blocks(
     workers: int | None = None,
     key: str | None = None,
     coarser: bool = True,
+    classes: tuple[int, int] | None = None,
     progress: Progress | None = None,
     **parameters: Any,
 ) -> Volume:
@@ -94,6 +96,7 @@ def apply_blocks(
     workers : blocks that are worked on at a time, with a scheduler.
     key : names the input, where it is known by a hash already; None = files by their times and sizes, else the voxels.
     coarser : also make the coarser levels that viewers show first.
+    classes : of an operation that gives a mask, labels for dark and bright instead.
     progress : called with the share done, 0..1.
     parameters : of the operation.
 
@@ -113,14 +116,18 @@ def apply_blocks(
     values = found.checked(volume, engine, parameters)
     form.divide(volume, **values)
     said = json.dumps({name: jsonable(value) for name, value in values.items()}, sort_keys=True)
-    named = text_key(key or voxels.identity(), found.name, found.engine_version(engine), said, code_key())
+    named = text_key(
+        key or voxels.identity(), found.name, found.engine_version(engine), said, repr(classes), code_key()
+    )
     with crew(scheduler, workers) as people, building(path, named) as site:
         task = Task(found, form, volume, values, Workplace(memory, scheduler, people.count))
         there = voxels if scheduler is None else voxels.portable(site.folder)
         local, cut = task.survey(there, share, site.begun())
+        local = local if classes is None else labelled(local, classes)
         plan = _planned(task, local, cut, site)
         _fill(task, plan, Make(there, site.voxels, local.make, local.given, local.needs), site, share)
         result = found.recorded(local.result, volume, engine, values)
+        result = result if classes is None else record_classes(result, classes)
         end_zarr(site.voxels, result, path.name, coarser=coarser, progress=share.next(1.0))
         site.finish(path)
     if progress is not None:

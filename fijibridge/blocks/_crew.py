@@ -15,8 +15,8 @@ from typing import Any
 from ..errors import EngineMissingError, ParameterError, SettingsError
 
 _log = logging.getLogger(__name__)
-#: How many workers in a row may be lost over one block before it is taken for the block's fault.
-LOSSES = 4
+#: How many workers may be lost over one block before it is taken for the block's fault.
+LOSSES = 2
 #: Seconds that a cluster which should be running may take to answer, and to have a worker.
 _ANSWER_S, _WORKER_S = 10, 30
 _LOCAL = "127.0.0.1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import FijibridgeError
-from . import _compare, _convert, _fiji, _forest, _prepare, _serve, _study
+from . import _compare, _convert, _fiji, _forest, _prepare, _segment, _serve, _study
 from ._app import app
 from ._terminal import exit_code, show_error
 
@@ -14,6 +14,7 @@ __all__ = ["app", "main"]
 _compare.add_to(app)
 _forest.add_to(app)
 _prepare.add_to(app)
+_segment.add_to(app)
 _study.add_to(app)
 _convert.add_to(app)
 _fiji.add_to(app)

@@ -14,12 +14,22 @@ import numpy as np
 import typer
 from numpy.typing import DTypeLike, NDArray
 
+from ..blocks import predict_blocks
 from ..errors import WriteError
 from ..forest import FeatureSet, Forest, Trainer, cross_validate, load_forest, read_ilastik, save_forest
 from ..forest.training import MIN_LEAF, TREES
 from ..io import write_volume
 from ..volume import Volume, with_data
 from ._app import AsJson, Seed, Stack, UnitsOption, VoxelSizeOption
+from ._by_blocks import (
+    MemoryOption,
+    SchedulerOption,
+    WorkersOption,
+    check_by_blocks,
+    is_zarr_name,
+    parse_memory,
+    workplace,
+)
 from ._inputs import read_labels, read_stack
 from ._terminal import progress_bar
 
@@ -92,36 +102,54 @@ def _say_trained(forest: Forest, out: Path, accuracy: float | None, as_json: boo
 def predict(
     stack: Stack,
     model: Annotated[Path, typer.Option(help="A model file that `fijibridge train` wrote.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Label volume to write (.tif).")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Labels to write: a file (.tif), or .zarr, which goes block by block.")
+    ],
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write each class's probability: NAME-probability-CLASS.tif.")
     ] = False,
     slice_: Annotated[
         int | None, typer.Option("--slice", metavar="N", help="Only slice N, counted from 0; as in the whole volume.")
     ] = None,
+    scheduler: SchedulerOption = "",
+    workers: WorkersOption = None,
+    memory: MemoryOption = "",
     voxel_size: VoxelSizeOption = "",
     units: UnitsOption = "nm",
     as_json: AsJson = False,
 ) -> None:
     """Label every voxel of a stack with a trained forest.
 
-    Memory stays small whatever the stack's size: it is read, labelled and written in pieces.
+    Memory stays small whatever the stack's size: it is read, labelled and written in pieces. Into an OME-Zarr folder
+    it goes block by block, on several processes or machines too, and a run that was stopped goes on where it was.
     """
+    by_blocks = is_zarr_name(out) and slice_ is None
+    check_by_blocks(by_blocks, scheduler, workers, memory)
     volume = read_stack(stack, voxel_size, units, mmap=True)
     forest = load_forest(model)
     shape = volume.shape if slice_ is None else (1, *volume.shape[1:])
-    written = [out]
+    written, voxels = [out], int(np.prod(shape))
     start = time.perf_counter()
-    with progress_bar("predict") as tell, _scratch(out, shape, np.uint8) as room:
-        labels = forest.predict(volume, z=slice_, out=room, progress=_with_speed(tell, "predict", room.size))
-        write_volume(labels, out)
+    with progress_bar("predict") as tell, workplace(scheduler, workers):
+        report = _with_speed(tell, "predict", voxels)
+        if by_blocks:
+            predict_blocks(
+                forest, volume if voxel_size else stack, out, memory=parse_memory(memory),
+                scheduler=scheduler or None, workers=workers, progress=report,
+            )  # fmt: skip
+        else:
+            with _scratch(out, shape, np.uint8) as room:
+                write_volume(forest.predict(volume, z=slice_, out=room, progress=report), out)
     if probabilities:
         written += _write_probabilities(forest, volume, slice_, out)
-    speed = room.size / (time.perf_counter() - start) / 1e6
+    _say_predicted(written, voxels, voxels / (time.perf_counter() - start) / 1e6, as_json)
+
+
+def _say_predicted(written: list[Path], voxels: int, speed: float, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"files": [str(path) for path in written], "mvoxel_per_s": round(speed, 3)}))
         return
-    typer.echo(f"{room.size:,} voxels at {speed:.2f} Mvoxel/s; wrote {', '.join(map(str, written))}")
+    typer.echo(f"{voxels:,} voxels at {speed:.2f} Mvoxel/s; wrote {', '.join(map(str, written))}")
 
 
 def _write_probabilities(forest: Forest, volume: Volume, z: int | None, out: Path) -> list[Path]:

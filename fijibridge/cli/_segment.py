@@ -1,0 +1,114 @@
+"""`fijibridge segment`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import numpy as np
+import typer
+
+from ..blocks import apply_blocks
+from ..errors import ParameterError
+from ..io import write_volume
+from ..operation import Engine
+from ..ops import AutoMethod, operations, telling
+from ..study.methods import labels_from_masks
+from ..volume import Volume
+from ._app import AsJson, Stack, UnitsOption, VoxelSizeOption
+from ._by_blocks import (
+    MemoryOption,
+    SchedulerOption,
+    WorkersOption,
+    check_by_blocks,
+    is_zarr_name,
+    parse_memory,
+    workplace,
+)
+from ._inputs import read_stack
+from ._terminal import progress_bar
+
+#: Labels of dark and of bright voxels.
+_CLASSES = (2, 1)
+_WATERSHED = "watershed"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command of this module."""
+    app.command()(segment)
+
+
+def segment(
+    stack: Stack,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Labels to write: a file (.tif), or .zarr, which goes block by block.")
+    ],
+    method: Annotated[
+        str,
+        typer.Option(help="Automatic threshold (otsu, li, triangle, ...), fixed (--value), watershed (--low, --high)."),
+    ] = "otsu",
+    value: Annotated[float | None, typer.Option(help="Of fixed: voxels above it are bright.")] = None,
+    low: Annotated[float | None, typer.Option(help="Of watershed: voxels below it are seeds of the dark.")] = None,
+    high: Annotated[float | None, typer.Option(help="Of watershed: voxels above it are seeds of the bright.")] = None,
+    flood: Annotated[
+        Literal["auto", "stack", "slices"], typer.Option(help="Of watershed: in 3-D or slice by slice.")
+    ] = "auto",
+    engine: Annotated[Engine, typer.Option(help="native, or fiji: ImageJ itself.")] = "native",
+    scheduler: SchedulerOption = "",
+    workers: WorkersOption = None,
+    memory: MemoryOption = "",
+    voxel_size: VoxelSizeOption = "",
+    units: UnitsOption = "nm",
+    as_json: AsJson = False,
+) -> None:
+    """Label bright voxels 1 and dark ones 2 by a threshold or a watershed.
+
+    Into an OME-Zarr folder it goes block by block in bounded memory; a run that was stopped goes on where it was.
+    """
+    name, parameters = _operation(method, value=value, low=low, high=high, flood=flood)
+    by_blocks = is_zarr_name(out)
+    check_by_blocks(by_blocks, scheduler, workers, memory)
+    volume = read_stack(stack, voxel_size, units, mmap=by_blocks)
+    with progress_bar(method) as tell, workplace(scheduler, workers):
+        if by_blocks:
+            labels = apply_blocks(
+                name, volume if voxel_size else stack, out, engine=engine, memory=parse_memory(memory),
+                scheduler=scheduler or None, workers=workers, classes=_CLASSES,
+                progress=lambda share: tell(method, share), **parameters,
+            )  # fmt: skip
+        else:
+            with telling(lambda share: tell(method, share)):
+                mask = operations()[name](volume, engine=engine, **parameters)
+            labels = labels_from_masks([mask], _CLASSES)
+            write_volume(labels, out)
+        share = _share_of_bright(labels)
+    _say(out, share, as_json)
+
+
+def _operation(method: str, **given: Any) -> tuple[str, dict[str, Any]]:
+    """Give the operation of the table and its parameters; the operation itself checks them further."""
+    if method == _WATERSHED:
+        wanted = {name: given[name] for name in ("low", "high", "flood")}
+        if given["value"] is not None or None in wanted.values():
+            raise ParameterError("watershed needs the window of grey levels that it decides on: --low and --high alone")
+        return "watershed", wanted
+    if method not in ("fixed", *get_args(AutoMethod)):
+        raise ParameterError(f"there is no method {method!r}; use watershed, fixed, {', '.join(get_args(AutoMethod))}")
+    if given["low"] is not None or given["high"] is not None or given["flood"] != "auto":
+        raise ParameterError(f"--low, --high and --flood are for watershed, got the method {method!r}")
+    return "threshold", {"method": method, "value": given["value"]}
+
+
+def _share_of_bright(labels: Volume) -> float:
+    """Count slice by slice: the labels may lie on disk."""
+    depth = labels.shape[0]
+    bright = sum(int(np.count_nonzero(np.asarray(labels.data[z]) == _CLASSES[1])) for z in range(depth))
+    return bright / labels.size
+
+
+def _say(out: Path, share: float, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"file": str(out), "fraction": share, "labels": {"bright": 1, "dark": 2}}))
+    else:
+        typer.echo(f"{100 * share:.2f} % bright; wrote {out}")
