@@ -18,6 +18,15 @@ from fijibridge.volume import make_volume, voxel_size, with_data
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "NMC stück #3"
+STUDY = """
+name = "small"
+inputs = ["raw"]
+methods = ["otsu", "gWS"]
+[[dataset]]
+name = "NMC-1"
+phantom = "NMC-1"
+size = 32
+"""
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +160,36 @@ def test_a_recipe_is_run_and_its_volume_opened(menu, place, stack):
     options = f"recipe=[{recipe}] output=[{place / 'out é'}]"
     result = run(menu, f'run("Prepare from recipe...", "{options}")', stack)
     assert np.array_equal(result.image.data, ops.smooth(read_volume(place / "raw #1.tif")).data)
+
+
+def test_paths_of_windows_become_addresses_and_titles(menu, stack):
+    """Backslashes, drive letters, computers' names, and what ends or breaks an address."""
+    macro = r"""
+    print(addressOf("C:\\data\\NMC #3 100%\\report.html"));
+    print(addressOf("\\\\lab\\share\\r 1.html"));
+    print(addressOf("/home/a b/#1?.html"));
+    print(answered("id=3\nresult=D:\\J&#252;rgen\\out #1=2\\a.tif\n", "result"));
+    print(stem("NMC 1.5 #3.TIF"));
+    """
+    result = menu.run_macro(macro + (ROOT / "macros" / "menu" / "library.txt").read_text("ascii"), stack)
+    assert result.log.splitlines() == [
+        "file:///C:/data/NMC%20%233%20100%25/report.html",
+        "file://lab/share/r%201.html",
+        "file:///home/a%20b/%231%3F.html",
+        "D:\\Jürgen\\out #1=2\\a.tif",
+        "NMC 1.5 #3",
+    ]
+
+
+def test_a_study_runs_to_its_end_and_names_its_report(menu, place, stack):
+    """From a study file with blanks and a # in its name."""
+    (place / "study é").mkdir()
+    study = place / "my study #1.toml"
+    study.write_text(STUDY, "utf-8")
+    result = run(menu, f'run("Run study...", "study=[{study}] output=[{place / "study é"}]")', stack)
+    report = result.log.strip().rpartition("report of the study: ")[2]
+    assert Path(report) == place / "study é" / "report.html"
+    assert (place / "study é" / "results.csv").read_text("utf-8").count("otsu") > 0
 
 
 def test_status_tells_of_the_service_but_not_its_key(menu, stack):
