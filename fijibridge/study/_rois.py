@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zipfile
+import zlib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ from ..errors import EngineMissingError, LabelsError, ReadError
 from ._classnames import class_of
 
 _LINES = ("LINE", "POLYLINE", "FREELINE")
+
+
+#: Bytes of all regions of an archive at most; one of a thousand corners takes four thousand.
+_MOST = 64 << 20
+#: What damaged archives raise; a flipped bit may also ask for a password or an unknown compression.
+_BROKEN = (OSError, ValueError, IndexError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def read_rois(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -38,14 +45,27 @@ def read_rois(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     return labels
 
 
+def _check_size(path: Path) -> None:
+    """Look at what an archive says of its regions before they are unpacked, which zipfile does to that size at most."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > _MOST:
+        raise ReadError(
+            f"{path} unpacks to {size / 1e6:.0f} MB, too much for ImageJ regions; save it from the ROI Manager"
+        )
+
+
 def _regions(path: Path) -> list[Any]:
     try:
         import roifile
     except ImportError as error:
         raise EngineMissingError("reading ImageJ regions needs roifile, not installed; pip install roifile") from error
     try:
+        _check_size(path)
         found = roifile.roiread(path)
-    except (OSError, ValueError, IndexError, zipfile.BadZipFile, struct.error) as error:
+    except (*_BROKEN, struct.error) as error:
         raise ReadError(f"{path} holds no ImageJ regions ({error}); save it from the ROI Manager") from error
     return list(found) if isinstance(found, list) else [found]
 
