@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from ._apply import apply_blocks, plan_blocks
+from ._choice import goes_by_blocks
 from ._crew import crew
 from ._keys import code_key, file_key, text_key, volume_key
 from ._plan import BlockPlan
 from ._predict import predict_blocks
+from ._source import Source, mask_of, source_of
 
 __all__ = [
     "BlockPlan",
+    "Source",
     "apply_blocks",
     "code_key",
     "crew",
     "file_key",
+    "goes_by_blocks",
+    "mask_of",
     "plan_blocks",
     "predict_blocks",
+    "source_of",
     "text_key",
     "volume_key",
 ]

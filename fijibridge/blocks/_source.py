@@ -46,7 +46,7 @@ class Source:
 
     def open(self) -> Volume:
         """Give the volume with its voxels on disk; slice by slice, or by `read_part`."""
-        return with_data(self.grid, Layers(self.voxels.open(), self.depth))
+        return with_data(self.grid, Layers(self.voxels.open(), self.depth, self))
 
     def identity(self) -> str:
         """Give a text that is another one when the voxels, the grid or the history are others."""
@@ -82,8 +82,16 @@ def source_of(volume: Volume | PathLike) -> Source:
     return _source(read_volume(path, mmap=True), path)
 
 
+def mask_of(path: PathLike) -> Source:
+    """Say how to open a mask that a file holds as 0 and 255."""
+    found = source_of(path)
+    return Source(with_data(found.grid, nothing(found.grid.shape, bool)), _Positive(found.voxels), found.depth)
+
+
 def _source(volume: Volume, path: Path | None) -> Source:
     data, grid = volume.data, with_data(volume, nothing(volume.shape, volume.dtype))
+    if isinstance(data, Layers) and isinstance(data.opened_from, Source):
+        return replace(data.opened_from, grid=grid)
     if path is not None and is_zarr(path):
         array = stored_voxels(path)
         if array is not None:
@@ -91,6 +99,8 @@ def _source(volume: Volume, path: Path | None) -> Source:
     if isinstance(data, np.memmap) and data.filename is not None and data.flags.c_contiguous:
         return Source(grid, _Map(str(data.filename), _offset(data), data.dtype, data.shape), 1)
     chunks = getattr(data, "chunks", None)
+    if path is not None and chunks:
+        return Source(grid, _Lazy(path), chunks[0][0])
     return Source(grid, _Held(data), chunks[0][0] if chunks else 1)
 
 
@@ -102,7 +112,7 @@ class _Zarr:
         return stored_voxels(self.path)
 
     def identity(self, grid: Volume) -> str:
-        return text_key(_stamp(self.path), repr(grid.shape))
+        return text_key(_stamp(self.path), repr(grid.shape), _words(grid))
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,38 @@ class _Map:
 
     def identity(self, grid: Volume) -> str:
         return text_key(_stamp(Path(self.file)), repr((self.offset, self.dtype, self.shape)), _words(grid))
+
+
+@dataclass(frozen=True)
+class _Lazy:
+    path: Path
+
+    def open(self) -> Any:
+        return read_volume(self.path, mmap=True).data
+
+    def identity(self, grid: Volume) -> str:
+        return text_key(_stamp(self.path), _words(grid))
+
+
+@dataclass(frozen=True)
+class _Positive:
+    """A mask of voxels that are stored as numbers."""
+
+    voxels: _Voxels
+
+    def open(self) -> Any:
+        return _Above0(self.voxels.open())
+
+    def identity(self, grid: Volume) -> str:
+        return text_key("mask", self.voxels.identity(grid))
+
+
+class _Above0:
+    def __init__(self, array: Any) -> None:
+        self._array, self.shape, self.dtype = Layers(array, 1), tuple(array.shape), np.dtype(bool)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._array[key] > 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,8 +67,12 @@ class Task:
 
     def plan(self, result: Volume, needs: Callable[[Box], Box], *, begun: Cut | None = None) -> BlockPlan:
         """Cut the result up: as was `begun`, if that fits into the memory."""
+        return self._choose(self.cutting_of(result, needs), begun)
+
+    def cutting_of(self, result: Volume, needs: Callable[[Box], Box]) -> Cutting:
+        """Say what there is to cut up."""
         divide = self.form.divide(self.volume, **self.parameters)
-        return self._choose(self._cutting(result.shape, divide, needs, result.dtype.itemsize), begun)
+        return self._cutting(result.shape, divide, needs, result.dtype.itemsize)
 
     def survey(self, source: Source, share: Share, begun: Cut | None) -> tuple[Local, Cut | None]:
         """Look at the volume as often as the operation asks for it; give also how the result is to be cut up."""

@@ -16,6 +16,7 @@ from ..prepare import Prepared, step_records, steps_folder
 from ..prepare import prepare as prepare_stack
 from ..volume import Volume, describe_grid
 from ._app import AsJson, OutFolder, command_line
+from ._by_blocks import MemoryOption, SchedulerOption, WorkersOption, parse_memory, workplace
 from ._terminal import progress_bar
 
 
@@ -40,19 +41,26 @@ def prepare(
     zarr: Annotated[
         bool, typer.Option("--zarr", help="Also write prepared.ome.zarr, in chunks and at several resolutions.")
     ] = False,
+    memory: MemoryOption = "",
+    scheduler: SchedulerOption = "",
+    workers: WorkersOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a stack through the steps of a recipe (align, decurtain, resample, ...) and report what they did.
 
-    A run that was stopped, even killed, goes on where it was: finished steps are not done again.
+    A run that was stopped, even killed, goes on where it was: finished steps are not done again. With --memory, steps
+    that would take more go block by block, with the same voxels; with --scheduler, all that can.
     """
     found = load_recipe(recipe)
     start = find_step(found, from_) if from_ else None
     if dry_run:
         _say_plan(found, out, start, as_json)
         return
-    with progress_bar("read the input") as tell:
-        made = prepare_stack(found, out, command=command_line(), start=start, clean=clean, zarr=zarr, progress=tell)
+    with workplace(scheduler, workers), progress_bar("read the input") as tell:
+        made = prepare_stack(
+            found, out, command=command_line(), start=start, clean=clean, zarr=zarr, memory=parse_memory(memory),
+            scheduler=scheduler or None, workers=workers, progress=tell,
+        )  # fmt: skip
     _say_prepared(made, as_json)
 
 

@@ -20,10 +20,11 @@ class Layers:
     ----------
     array : whatever has a shape and a dtype and gives its parts.
     depth : slices that lie in the same chunks.
+    opened_from : what the array was opened from, for whoever wants to open it again elsewhere.
     """
 
-    def __init__(self, array: Any, depth: int) -> None:
-        self._array, self._depth = array, depth
+    def __init__(self, array: Any, depth: int, opened_from: Any = None) -> None:
+        self._array, self._depth, self.opened_from = array, depth, opened_from
         self.shape, self.dtype, self.ndim = tuple(array.shape), np.dtype(array.dtype), len(array.shape)
         self._first, self._layer = 0, np.empty((0, *self.shape[1:]), self.dtype)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil, log, sqrt
 from typing import Annotated
 
@@ -13,10 +14,13 @@ from ..operation import Engine, operation
 from ..volume import Volume, with_data
 from ._fiji import imagej_version, run
 from ._gaussian import gaussian
+from .parts import Survey, by_engine, some_bytes
 
 #: The share of its peak at which ImageJ cuts off the kernel of 16-bit and float images (8-bit: 0.002).
 _IMAGEJ_ACCURACY = 0.0002
 _DEFAULT_TRUNCATE = 2.0
+#: The sigma from which on ImageJ shrinks lines before it smooths them.
+_SHRINKING = 8.5
 
 
 def _radius(sigma: float, truncate: float) -> int:
@@ -68,6 +72,22 @@ def smooth(
     smooths a shrunken copy of each line, and blocks no longer equal the whole.
     Source: Bailey et al. 2023, J. Power Sources 557, 232503; ImageJ 1.54p, ij.plugin.GaussianBlur3D.
     """
+
+
+def _fiji_axes(_volume: Volume, *, sigma: float, truncate: float) -> str:
+    if sigma <= _SHRINKING:
+        return "zyx"
+    raise ParameterError(
+        f"past a sigma of {_SHRINKING} ImageJ smooths a shrunken copy of each line, and blocks would differ from the "
+        f"whole (sigma={sigma:g}); use engine='native'"
+    )
+
+
+@smooth.blocks("fiji", divide=_fiji_axes, working=partial(some_bytes, voxel=24))
+def _fiji_blocks(volume: Volume, *, sigma: float, truncate: float) -> Survey:
+    yield from ()
+    parameters = {"sigma": sigma, "truncate": truncate}
+    return by_engine(volume, "smooth", "fiji", parameters, halo=_halo(sigma, truncate), dtype=volume.dtype)
 
 
 @smooth.check

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from ..blocks import code_key, text_key, volume_key
 from ..errors import FijibridgeError, VolumeError
 from ..io import make_folder
 from ..io.spill import spilling
 from ..ops import telling
 from ..volume import Volume
-from ..blocks import code_key, text_key, volume_key
 from ._recipe import Recipe, RecipeStep
 from ._store import StepFile, Store
+from ._way import Way
 
 #: Is told what runs now and the share of the whole done.
 Report: TypeAlias = Callable[[str, float], None]
@@ -82,7 +83,16 @@ def plan(recipe: Recipe, volume: Volume, folder: Path, *, start: int | None = No
     )
 
 
-def run_recipe(recipe: Recipe, folder: str | Path, *, start: int | None = None, progress: Report | None = None) -> Run:
+def run_recipe(
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    start: int | None = None,
+    memory: int | None = None,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    progress: Report | None = None,
+) -> Run:
     """Run a recipe; finished steps of an earlier run are taken from `folder`.
 
     Killed at any moment, it goes on at the step where it stopped when it is run again, and ends with the same voxels.
@@ -93,6 +103,10 @@ def run_recipe(recipe: Recipe, folder: str | Path, *, start: int | None = None, 
     recipe : what to do.
     folder : gets one TIFF for each step, named by its hash; older ones stay. Made where it is missing.
     start : do this step (counted from 1) and all behind it anew.
+    memory : bytes to keep within: steps that would take more with the whole volume go block by block, with the same
+        voxels; None = as much as there is.
+    scheduler, workers : who works on blocks (see `fijibridge.blocks.apply_blocks`); all steps that can go by blocks do
+        so then.
     progress : is told what runs now and the share of the whole done.
 
     Returns
@@ -111,20 +125,21 @@ def run_recipe(recipe: Recipe, folder: str | Path, *, start: int | None = None, 
     with spilling(folder):
         before = recipe.open()
         _check_dtype(before)
-        return _run_on(recipe, before, folder, start, tell)
+        way = Way(folder, memory, scheduler, workers)
+        return _run_on(recipe, way.read(before), way, start, tell)
 
 
-def _run_on(recipe: Recipe, before: Volume, folder: Path, start: int | None, tell: Report) -> Run:
-    make_folder(folder)
+def _run_on(recipe: Recipe, before: Volume, way: Way, start: int | None, tell: Report) -> Run:
+    folder = make_folder(way.folder)
     store = Store(folder)
     store.sweep()
     planned = plan(recipe, before, folder, start=start)
-    volume, finished = _resume(planned, store, before)
+    volume, finished = _resume(planned, store, before, way)
     for entry in planned[len(finished) :]:
-        made = _do(entry, volume, store, _part(tell, entry, len(planned)))
+        made = _do(entry, volume, store, way, _part(tell, entry, len(planned)))
         finished.append(Finished(entry.number, entry.step, entry.name, False, made))
         # What the next step gets is what a resumed run would read: the same bytes, whatever happens in between.
-        volume = store.read(made)
+        volume = store.read(made, mapped=way.bounded)
     tell("done", 1.0)
     return Run(recipe, before, volume, tuple(finished))
 
@@ -146,28 +161,30 @@ def _last_done(store: Store, names: list[str]) -> int:
     return 0
 
 
-def _resume(planned: tuple[Planned, ...], store: Store, before: Volume) -> tuple[Volume, list[Finished]]:
+def _resume(planned: tuple[Planned, ...], store: Store, before: Volume, way: Way) -> tuple[Volume, list[Finished]]:
     """Give the volume to go on with and the steps that led to it."""
     finished = [
         Finished(entry.number, entry.step, entry.name, True, store.note(entry.name)) for entry in planned if entry.done
     ]
     last = finished[-1].output if finished else None
-    return (before if last is None else store.read(last)), finished
+    return (before if last is None else store.read(last, mapped=way.bounded)), finished
 
 
-def _do(entry: Planned, volume: Volume, store: Store, tell: Callable[[float], None]) -> StepFile:
+def _do(entry: Planned, volume: Volume, store: Store, way: Way, tell: Callable[[float], None]) -> StepFile:
     tell(0.0)
     began = time.perf_counter()
     try:
         with telling(lambda share: tell((1 - _WRITING) * share)):
-            made = entry.step.run(volume)
+            made = way.run(entry.step, entry.name, volume, progress=lambda share: tell((1 - _WRITING) * share))
     except FijibridgeError as error:
         # The error keeps its kind, its detail and its exit code; only its sentence gains the place.
         error.args = (f"step {entry.number}: {error}", *error.args[1:])
         raise
-    return store.write(
+    written = store.write(
         entry.name, made, time.perf_counter() - began, lambda share: tell(1 - _WRITING + _WRITING * share)
     )
+    way.forget(entry.name)
+    return written
 
 
 def _part(tell: Report, entry: Planned, count: int) -> Callable[[float], None]:

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from ..blocks import file_key, mask_of, source_of
 from ..errors import WriteError
 from ..io import read_volume, write_text, write_volume
 from ..volume import Volume, voxel_size, with_data
-from ..blocks import file_key
 
 #: TIFF stores a mask as 0 and 255; the name says that it is one.
 _GREY, _MASK = ".tif", ".mask.tif"
@@ -73,8 +73,10 @@ class Store:
         """Give what is known of an output that was made once, whether or not the file is still there."""
         return self._note(name)
 
-    def read(self, found: StepFile) -> Volume:
-        """Read an output, grey levels mapped from their file."""
+    def read(self, found: StepFile, *, mapped: bool = False) -> Volume:
+        """Read an output, grey levels mapped from their file; `mapped` leaves masks there as well."""
+        if mapped:
+            return (mask_of if found.file.endswith(_MASK) else source_of)(self.folder / found.file).open()
         volume = read_volume(self.folder / found.file, mmap=True)
         return with_data(volume, np.asarray(volume.data) > 0) if found.file.endswith(_MASK) else volume
 

@@ -46,6 +46,9 @@ def prepare(
     start: int | None = None,
     clean: bool = False,
     zarr: bool = False,
+    memory: int | None = None,
+    scheduler: str | None = None,
+    workers: int | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Prepared:
     """Run a recipe and write ``prepared.tif``, ``recipe.json``, ``report.html``, and what slices were moved by.
@@ -58,6 +61,8 @@ def prepare(
     start : do this step (counted from 1) and all behind it anew.
     clean : in the end, remove the outputs of all steps but the last.
     zarr : also write the volume as ``prepared.ome.zarr``, in chunks and at several resolutions.
+    memory, scheduler, workers : keep within so many bytes by going block by block, and who works on blocks; see
+        `run_recipe`.
     progress : is told what runs now and the share of the whole done.
 
     Raises
@@ -66,7 +71,10 @@ def prepare(
     """
     tell = progress or (lambda _text, _share: None)
     steps = steps_folder(out)
-    run = run_recipe(recipe, steps, start=start, progress=lambda text, share: tell(text, _STEPS * share))
+    run = run_recipe(
+        recipe, steps, start=start, memory=memory, scheduler=scheduler, workers=workers,
+        progress=lambda text, share: tell(text, _STEPS * share),
+    )  # fmt: skip
     chunked = out / "prepared.ome.zarr" if zarr else None
     found = Prepared(run, out / "prepared.tif", out / "recipe.json", out / "report.html", (), chunked, 0)
     write_volume(run.after, found.volume, progress=lambda share: tell("write the volume", _STEPS + 0.03 * share))
