@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def _from_json(path: Path, text: str) -> _Said:
     found = json.loads(text)
     if found["dtype"] not in _DTYPES:
         raise ReadError(f"{path} holds {found['dtype']} by its description; a volume holds one of {', '.join(_DTYPES)}")
-    order = ">" if found.get("byte_order", "little") == "big" else "<"
+    order: Literal["<", ">"] = ">" if found.get("byte_order", "little") == "big" else "<"
     size, unit = found.get("voxel_size"), str(found.get("units", ""))
     sizes = [float(length) for length in (size if isinstance(size, list) else [size] * 3)] if size and unit else []
     z, y, x = ((length, unit) for length in sizes) if len(sizes) == 3 else ((1.0, "voxel"),) * 3
@@ -91,7 +91,7 @@ def _from_info(path: Path, text: str) -> _Said:
     each = path.stat().st_size // int(np.prod(shape, dtype=object))
     if each not in _BY_SIZE:
         broken(path, f"its description leaves {each} bytes for each voxel")
-    order = ">" if fields.get("byteorder", "").upper() == "HIGHBYTEFIRST" else "<"
+    order: Literal["<", ">"] = ">" if fields.get("byteorder", "").upper() == "HIGHBYTEFIRST" else "<"
     length = (float(fields.get("voxelsize", 0)), "um")
     known = from_lengths(length, length, length) if length[0] > 0 else UNKNOWN
     return _Said(shape, np.dtype(_BY_SIZE[each]).newbyteorder(order), known)
