@@ -41,6 +41,7 @@ def predict_blocks(
     memory: int | None = None,
     scheduler: str | None = None,
     workers: int | None = None,
+    key: str | None = None,
     coarser: bool = True,
     progress: Progress | None = None,
 ) -> Volume:
@@ -58,6 +59,7 @@ def predict_blocks(
     scheduler : None = in this process; ``"processes"``, ``"tcp://HOST:PORT"`` of a running dask cluster, or
         ``"slurm"``.
     workers : blocks that are worked on at a time, with a scheduler.
+    key : names the input, where it is known by a hash already; None = files by their times and sizes, else the voxels.
     coarser : also make the coarser levels that viewers show first.
     progress : called with the share done, 0..1.
 
@@ -80,7 +82,7 @@ def predict_blocks(
     form = BlockForm(_no_survey, _anywhere, _working)
     # Tasks ask an operation for nothing but its name; a forest has no parameters of its own to enter into the table.
     named = cast(Operation[Any], _Named("predict"))
-    with crew(scheduler, workers) as people, building(path, _key(forest, voxels.identity())) as site:
+    with crew(scheduler, workers) as people, building(path, _key(forest, key or voxels.identity())) as site:
         task = Task(named, form, volume, {}, Workplace(memory, scheduler, people.count))
         there = voxels if scheduler is None else voxels.portable(site.folder)
         model = str((site.folder / _MODEL).resolve())
