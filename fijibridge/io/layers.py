@@ -47,7 +47,15 @@ class Layers:
 
     def __array_function__(self, func: Callable[..., Any], _types: Any, args: Any, kwargs: Any) -> Any:
         """Let xarray see an array in it, not something to be turned into one."""
-        return func(*(np.asarray(arg) if isinstance(arg, Layers) else arg for arg in args), **kwargs)
+        return func(*map(_in_memory, args), **kwargs)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Compute with all of it; without this as well, xarray would read everything at every look."""
+        return getattr(ufunc, method)(*map(_in_memory, args), **kwargs)
+
+
+def _in_memory(value: Any) -> Any:
+    return np.asarray(value) if isinstance(value, Layers) else value
 
 
 def _read(array: Any, key: Any) -> NDArray[Any]:
