@@ -8,6 +8,7 @@ from ._crew import crew
 from ._keys import code_key, file_key, text_key, volume_key
 from ._plan import BlockPlan
 from ._predict import predict_blocks
+from ._schedule import run_all
 from ._source import Source, mask_of, source_of
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "mask_of",
     "plan_blocks",
     "predict_blocks",
+    "run_all",
     "source_of",
     "text_key",
     "volume_key",

@@ -11,9 +11,11 @@ import typer
 from ..errors import ParameterError
 from ..fiji import use
 from ..study.config import paper_study, quick_study, read_study
+from ..study.elsewhere import make_cells
 from ..study.run import run_study
 from ..study.study_report import records, write_study
 from ._app import AsJson, OutFolder, Seed, command_line
+from ._by_blocks import SchedulerOption, WorkersOption, workplace
 from ._fiji import ImageJ
 from ._terminal import progress_bar
 
@@ -31,6 +33,8 @@ def study(
         bool, typer.Option("--phantoms", help="All six phantoms at full size instead of a file.")
     ] = False,
     labels: Annotated[bool, typer.Option("--labels", help="Also write every segmentation as a TIFF.")] = False,
+    scheduler: SchedulerOption = "",
+    workers: WorkersOption = None,
     imagej: ImageJ = None,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -45,7 +49,9 @@ def study(
         use(imagej)
     phantom_study = quick_study if quick else paper_study
     config = phantom_study(seed=seed) if file is None else read_study(file)
-    with progress_bar("start") as tell:
+    with progress_bar("start") as tell, workplace(scheduler, workers):
+        if scheduler:
+            make_cells(config, out, scheduler=scheduler, workers=workers, progress=tell)
         result = run_study(config, out, progress=lambda text, share: tell(text, 0.97 * share))
         report = write_study(
             result, out, command=command_line(), labels=labels,

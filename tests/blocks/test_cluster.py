@@ -15,6 +15,9 @@ import fijibridge as fb
 from fijibridge.blocks import apply_blocks, crew, predict_blocks
 from fijibridge.blocks._schedule import run_all
 from fijibridge.errors import ParameterError, VolumeError, WorkerDiedError
+from fijibridge.study.config import check_study
+from fijibridge.study.elsewhere import make_cells
+from fijibridge.study.run import run_study
 from fijibridge.volume import history
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -137,3 +140,16 @@ def test_workers_without_a_scheduler_are_refused(volume, tmp_path):
     """Passed over, the run would take as many times longer."""
     with pytest.raises(ParameterError, match="--scheduler processes"):
         apply_blocks("smooth", volume, tmp_path / "x.zarr", workers=4)
+
+
+def test_the_cells_of_a_study_are_made_by_the_workers(cluster, tmp_path):
+    """The program that reports then makes none of them itself, and tells the same numbers as one that made all."""
+    tiny = check_study({"dataset": [{"name": "one", "phantom": "NMC-1", "size": 32}], "methods": ["S1", "otsu"]})
+    make_cells(tiny, tmp_path / "there", scheduler="processes")
+    made = sorted((tmp_path / "there" / "cells").iterdir())
+    there, here = run_study(tiny, tmp_path / "there"), run_study(tiny, tmp_path / "here")
+    assert made == sorted((tmp_path / "there" / "cells").iterdir())
+    assert len(there.cells) == len(here.cells) == 2 * (3 + 1)
+    assert [(cell.key, cell.numbers["fractions"]) for cell in there.cells] == [
+        (cell.key, cell.numbers["fractions"]) for cell in here.cells
+    ]

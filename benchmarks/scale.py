@@ -1,0 +1,233 @@
+"""What a voxel costs, block by block, from 128^3 to 2048 x 2048 x 1024 voxels, and what 10^12 voxels would.
+
+The volumes are made block by block while they are read and are never stored; the results go into a scratch OME-Zarr
+that is deleted. Each row is a program of its own. CPU time is that of the program and its workers from the moment that
+all of them are started; memory is what is private to them (resident less shared), sampled, all together.
+
+    python benchmarks/scale.py --json out/scale.json          # all of it takes an hour on two cores
+    python benchmarks/scale.py --only forest --sizes 512      # a part of it; --json adds to what is in the file
+    python benchmarks/scale.py --plan out/scale.json          # the plan for 10^12 voxels, from the figures in the file
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from _scale_data import lazy, tile
+from scipy.ndimage import gaussian_filter
+
+import fijibridge as fb
+from fijibridge.blocks import apply_blocks, crew, predict_blocks
+from fijibridge.forest import Forest
+from fijibridge.volume import make_volume
+
+SIZES = {"128": (128,) * 3, "256": (256,) * 3, "512": (512,) * 3, "1024": (1024,) * 3, "2048": (1024, 2048, 2048)}
+#: Of the largest volume, the forest labels a slab: the whole would take half an hour on two cores.
+SLAB = (64, 2048, 2048)
+NAMES = ("smooth", "threshold", "forest")
+_PACKAGES = ("fijibridge", "dask", "distributed", "zarr", "numpy", "scipy", "numba")
+
+
+def forest() -> Forest:
+    """Train the default forest on one slice of the tile."""
+    grey = tile()
+    truth = np.where(gaussian_filter(grey.astype(np.float32), 2) > 120, 1, 2).astype(np.uint8)
+    truth[np.arange(grey.shape[0]) != 30] = 0
+    truth[:, ::2] = 0
+    sized = {"spacing": (10, 10, 10), "units": "nm"}
+    return fb.train(make_volume(grey, **sized), make_volume(truth, **sized))
+
+
+def tree() -> list[psutil.Process]:
+    """Give this program and its workers."""
+    return [psutil.Process(), *psutil.Process().children(recursive=True)]
+
+
+def cpu_seconds() -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in tree())
+
+
+class Memory(threading.Thread):
+    """Samples the private memory of this program and its workers."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak, self._stop_it = 0, threading.Event()
+
+    def now(self) -> int:
+        found = 0
+        for process in tree():
+            try:
+                memory = process.memory_info()
+                found += memory.rss - memory.shared
+            except psutil.NoSuchProcess:
+                continue
+        return found
+
+    def run(self) -> None:
+        while not self._stop_it.wait(0.05):
+            self.peak = max(self.peak, self.now())
+
+    def stop(self) -> int:
+        self._stop_it.set()
+        self.join()
+        return self.peak
+
+
+def one(name: str, shape: tuple[int, ...], workers: int, memory: int, scratch: Path) -> dict[str, float]:
+    """Do one run in this process; `workers` 0 is this process by itself, with its threads."""
+    volume, model = lazy(shape), forest() if name == "forest" else None
+    tile()
+    seen: dict[str, Any] = {}
+
+    def look(_share: float) -> None:
+        plans = list(scratch.glob(".*.blocks/blocks.json"))
+        if plans and not seen:
+            seen.update(json.loads(plans[0].read_text(encoding="utf-8")))
+
+    given = {"memory": memory, "scheduler": "processes" if workers else None, "key": f"tiles {shape}",
+             "coarser": False, "progress": look}  # fmt: skip
+    with crew("processes" if workers else None, workers or None) as people:
+        if people.client is not None:
+            people.client.run(tile)
+        watch, before = Memory(), cpu_seconds()
+        at_start = watch.now()
+        watch.start()
+        start = time.perf_counter()
+        if model is not None:
+            predict_blocks(model, volume, scratch / "out.zarr", **given)
+        else:
+            apply_blocks(name, volume, scratch / "out.zarr", **given)
+        seconds, used = time.perf_counter() - start, cpu_seconds() - before
+        peak = watch.stop()
+    written = sum(path.stat().st_size for path in (scratch / "out.zarr").rglob("*") if path.is_file())
+    voxels = float(np.prod(shape))
+    return {
+        "cpu_ns_per_voxel": 1e9 * used / voxels, "seconds": seconds, "peak_mb": peak / 1e6,
+        "over_start_mb": (peak - at_start) / 1e6, "planned_mb": seen.get("bytes", 0) / 1e6,
+        "read_per_voxel": _read(name, shape, seen, model), "written_per_voxel": written / voxels,
+    }  # fmt: skip
+
+
+def _read(name: str, shape: tuple[int, ...], plan: dict[str, Any], model: Forest | None) -> float:
+    """Give how often a voxel is read, from a block in the middle."""
+    starts = [size // part // 2 * part if size > part else 0 for size, part in zip(shape, plan["block"], strict=True)]
+    box = tuple(slice(a, min(a + n, s)) for a, n, s in zip(starts, plan["block"], shape, strict=True))
+    inner = np.prod([part.stop - part.start for part in box])
+    if model is not None:
+        return float(np.prod([part.stop - part.start for part in model.needs(box, shape)]) / inner)
+    outer = [min(p.stop + r, s) - max(p.start - r, 0) for p, r, s in zip(box, plan["reach"], shape, strict=True)]
+    # The histogram first, then the mask.
+    return float(np.prod(outer) / inner) * (2 if name == "threshold" else 1)
+
+
+def measure(name: str, size: str, workers: int, given: argparse.Namespace) -> list[dict[str, Any]]:
+    """Do one run in a program of its own."""
+    shape = SLAB if (name, size) == ("forest", "2048") else SIZES[size]
+    with tempfile.TemporaryDirectory(dir=given.scratch) as folder:
+        if shutil.disk_usage(folder).free < 2 * np.prod(shape):
+            print(f"{name} {size}: left out, the disk has no room for it")
+            return []
+        order = [name, ",".join(map(str, shape)), str(workers), str(int(given.memory_gb * 1e9)), folder]
+        done = subprocess.run([sys.executable, __file__, "--one", *order], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    who = f"{name}, {workers} workers" if workers else f"{name}, one process"
+    words = " x ".join(map(str, shape))
+    memory = (
+        f"{found['peak_mb']:.0f} MB, {found['over_start_mb']:.0f} over the start, planned {found['planned_mb']:.0f}"
+    )
+    moved = f"read {found['read_per_voxel']:.2f}, written {found['written_per_voxel']:.2f}"
+    speed = f"{found['cpu_ns_per_voxel']:8.1f} ns/voxel {found['seconds']:7.1f} s"
+    print(f"{who:>22} {words:>18} {speed}  {memory}, {moved}", flush=True)
+    unit = {"cpu_ns_per_voxel": "ns", "seconds": "s", "read_per_voxel": "", "written_per_voxel": "bytes"}
+    return [
+        {"name": who, "size": words, "metric": metric, "value": value, "unit": unit.get(metric, "MB")}
+        for metric, value in found.items()
+    ]
+
+
+def plan(rows: list[dict[str, Any]], voxels: float, cores: int, price: float) -> list[str]:
+    """Extrapolate from the largest volume that one worker did."""
+    lines = [
+        f"{voxels:.0e} voxels of one byte on {cores} cores, at {price:g} per core-hour (an example):", "",
+        "| | measured on | ns/voxel | core-hours | hours | memory, GB | read, TB | written, TB | cost |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]  # fmt: skip
+    for name in NAMES:
+        mine = [row for row in rows if row["name"] == f"{name}, 1 workers"]
+        if not mine:
+            continue
+        size = max((row["size"] for row in mine), key=lambda text: np.prod([int(n) for n in text.split(" x ")]))
+        found = {row["metric"]: row["value"] for row in mine if row["size"] == size}
+        hours = found["cpu_ns_per_voxel"] * voxels / 1e9 / 3600
+        lines.append(
+            f"| {name} | {size} | {found['cpu_ns_per_voxel']:.0f} | {hours:,.0f} | {hours / cores:.1f} "
+            f"| {found['peak_mb'] * cores / 1e3:,.0f} | {found['read_per_voxel'] * voxels / 1e12:.2f} "
+            f"| {found['written_per_voxel'] * voxels / 1e12:.2f} | {hours * price:,.0f} |"
+        )
+    return lines
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="128^3 only, in one process and on two workers")
+    parser.add_argument("--json", type=Path, help="rows are added to those in the file")
+    parser.add_argument("--plan", type=Path, metavar="JSON", help="print the plan from figures measured before")
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--workers", nargs="+", type=int, default=[0, 1, 2, 4], help="0 = one process, no scheduler")
+    parser.add_argument("--memory-gb", type=float, default=2.0, help="for the blocks of all workers together")
+    parser.add_argument("--scratch", type=Path, default=Path())
+    parser.add_argument("--voxels", type=float, default=1e12, help="of the plan")
+    parser.add_argument("--cores", type=int, default=100, help="of the plan")
+    parser.add_argument("--price", type=float, default=0.05, help="of a core-hour, in the plan")
+    parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.quick:
+        given.sizes, given.workers = ["128"], [0, 2]
+    return given
+
+
+def main() -> None:
+    given = arguments()
+    if given.one:
+        name, shape, workers, memory, scratch = given.one
+        found = one(name, tuple(map(int, shape.split(","))), int(workers), int(memory), Path(scratch))
+        print(json.dumps(found))
+        return
+    if given.plan:
+        rows = json.loads(given.plan.read_text(encoding="utf-8"))["rows"]
+        print("\n".join(plan(rows, given.voxels, given.cores, given.price)))
+        return
+    for size in given.sizes:
+        for name in given.only:
+            for workers in given.workers:
+                keep(measure(name, size, workers, given), given.json)
+
+
+def keep(rows: list[dict[str, Any]], path: Path | None) -> None:
+    """Write rows down at once: all of them together take an hour."""
+    if path is None:
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    new = {(row["name"], row["size"]) for row in rows}
+    kept = [row for row in before if (row["name"], row["size"]) not in new]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    versions = {name: version(name) for name in _PACKAGES}
+    path.write_text(json.dumps({"rows": kept + rows, "versions": versions}, indent=2), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
