@@ -9,21 +9,38 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._align_measure import SHARP, SHARP_UNBINNED, Reduced, bin_factor, moved_by, peak, reduce_slice, settle
+from ._align_measure import (
+    SHARP,
+    SHARP_UNBINNED,
+    Displacement,
+    Reduced,
+    bin_factor,
+    moved_by,
+    peak,
+    reduce_slice,
+    settle,
+)
 from ._align_path import Pairs, Solution, solve
 
 #: Each slice is compared with the ones this far before it, so that one bad slice does not break the chain.
 _LAGS = (1, 2, 3)
-#: Fits of a slice before, and after, it was moved onto the pixels of the one before.
-_ROUGH, _FINAL = 3, 3
+#: Rounds of the fit of a slice before, and after, it was moved onto the pixels of the one before; between
+#: slices further apart, where none is spoilt, fewer do.
+_ROUGH, _FINAL, _FAR = 3, 3, 2
+#: A step is sure where two slices agree to this share of what neighbours do at their best.
+_SURE = 0.8
 
 
 class _Held(NamedTuple):
-    """A slice moved by `move` (working pixels, a part of one), and how many it then lies from the one before it."""
+    """A slice moved by `move` (working pixels, a part of one).
+
+    `away` is how many pixels it then lies from the one before, `score` how alike the two are.
+    """
 
     reduced: Reduced
     move: NDArray[np.float64]
     away: tuple[int, int]
+    score: float
 
 
 def solve_stack(
@@ -56,12 +73,10 @@ def solve_stack(
     for z in range(count):
         fresh = reduce_slice(read(z), weigh(z), factor, band_pass=band)
         reaches = [min(reach * lag, furthest) / factor for lag in _LAGS]
-        held.append(_onto(held[-1], fresh, reaches[0]) if held else _Held(fresh, np.zeros(2), (0, 0)))
+        held.append(_onto(held[-1], fresh, reaches[0]) if held else _Held(fresh, np.zeros(2), (0, 0), 0.0))
         for lag, far in zip(_LAGS, reaches, strict=True):
             if lag < len(held):
-                first, second = held[-1 - lag], held[-1]
-                start = second.away if lag == 1 else peak(first.reduced, second.reduced, far)
-                y, x, score = _pair(first, second, start, far)
+                y, x, score = _compared(list(held), lag, far)
                 found.append((z - lag, z, factor * y, factor * x, score))
         if progress:
             progress((z + 1) / count)
@@ -72,13 +87,25 @@ def _onto(before: _Held, fresh: Reduced, reach: float) -> _Held:
     rough = settle(before.reduced, fresh, peak(before.reduced, fresh, reach), reach, _ROUGH)
     place = np.array([rough.y, rough.x])
     move = np.rint(place) - place
-    return _Held(moved_by(fresh, (float(move[0]), float(move[1]))), move, (round(rough.y), round(rough.x)))
+    return _Held(moved_by(fresh, (float(move[0]), float(move[1]))), move, (round(rough.y), round(rough.x)), rough.score)
 
 
-def _pair(first: _Held, second: _Held, start: tuple[int, int], reach: float) -> tuple[float, float, float]:
-    moved = settle(first.reduced, second.reduced, start, reach, _FINAL)
+def _compared(held: list[_Held], lag: int, reach: float) -> Displacement:
+    """Compare the last slice with one before it; where the steps between are sure, they tell where to look."""
+    first, second, between = held[-1 - lag], held[-1], held[-lag:]
+    start = (sum(each.away[0] for each in between), sum(each.away[1] for each in between))
+    if lag == 1:
+        return _pair(first, second, start, reach, _FINAL)
+    if min(each.score for each in between) > _SURE * max(each.score for each in held):
+        return _pair(first, second, start, reach, _FAR)
+    # This pair bridges a spoilt slice, and much depends on it.
+    return _pair(first, second, peak(first.reduced, second.reduced, reach), reach, _FINAL)
+
+
+def _pair(first: _Held, second: _Held, start: tuple[int, int], reach: float, rounds: int) -> Displacement:
+    moved = settle(first.reduced, second.reduced, start, reach, rounds)
     off = first.move - second.move
-    return moved.y + float(off[0]), moved.x + float(off[1]), moved.score
+    return Displacement(moved.y + float(off[0]), moved.x + float(off[1]), moved.score)
 
 
 def _sorted(found: list[tuple[int, int, float, float, float]]) -> Pairs:
