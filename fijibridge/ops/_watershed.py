@@ -54,6 +54,8 @@ def watershed(volume: Volume, *, low: float, high: float, flood: Flood = "auto",
     they touch, and where they touch both to the nearer grey level. In the stack, gradient and neighbours are the same,
     and MorphoLibJ queues voxels in another order. On both engines a slice without any seed, flooded by itself, is
     parted at the middle of the window, and one with seeds of one kind is all of that kind.
+    Blocks: natively with ``flood="slices"``; the stack is flooded from all its seeds at once, and ImageJ's slices come
+    out otherwise by parts.
     Source: Meyer 1994, Signal Processing 38, 113; ImageJ 1.54p, ij.plugin.filter.MaximumFinder; MorphoLibJ,
     inra.ijpb.watershed.MarkerControlledWatershedTransform3D.
     """
@@ -96,18 +98,11 @@ def _axes(_volume: Volume, *, low: float, high: float, flood: Flood) -> str:
     )
 
 
-def _fiji_axes(volume: Volume, *, low: float, high: float, flood: Flood) -> str:
-    return _axes(volume, low=low, high=high, flood="stack" if flood == "stack" else "slices")
-
-
-def _blocks(engine: Engine, volume: Volume, **parameters: Any) -> Survey:
+@watershed.blocks("native", divide=_axes, working=partial(some_bytes, voxel=4, pixel=64))
+def _blocks(volume: Volume, **parameters: Any) -> Survey:
     """Each slice is flooded by itself."""
     yield from ()
-    return by_engine(volume, "watershed", engine, parameters, halo=0, dtype=bool)
-
-
-watershed.blocks("native", divide=_axes, working=partial(some_bytes, voxel=4, pixel=64))(partial(_blocks, "native"))
-watershed.blocks("fiji", divide=_fiji_axes, working=partial(some_bytes, voxel=24))(partial(_blocks, "fiji"))
+    return by_engine(volume, "watershed", "native", parameters, halo=0, dtype=bool)
 
 
 @watershed.engine("fiji", version=imagej_version)

@@ -204,6 +204,7 @@ def test_a_plan_says_what_a_run_needs() -> None:
         ("smooth", "fiji", {"sigma": 9.0}, "sigma of 8.5"),
         ("register", "native", {"reference": grainy((9, 9, 9), "uint8", 0)}, "needs the whole volume"),
         ("even_out", "fiji", {}, "use engine='native'"),
+        ("watershed", "fiji", {"low": 60, "high": 140}, "use engine='native'"),
     ],
 )
 def test_what_has_no_blocks_says_so_and_what_to_do(

@@ -13,7 +13,7 @@ import pytest
 import fijibridge as fb
 from fijibridge.io.layers import Layers
 
-#: Runs an operation in 64 MB on 72 MB of voxels, after a small run that loads whatever is loaded once.
+#: Runs an operation in 88 MB on 90 MB of voxels, after a small run that loads whatever is loaded once.
 PROGRAM = """
 import json, resource, sys
 import numpy as np
@@ -28,15 +28,15 @@ volume = fb.read_volume(file, mmap=True)
 made = apply_blocks(name, volume, out + "/made.zarr", memory=memory, **parameters)
 print(json.dumps({"taken": peak() - before, "mean": float(np.mean(made.data[3]))}))
 """
-MEMORY = 64_000_000
+MEMORY = 88_000_000
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a file of 72 MB that can be mapped."""
+    """Give a file of 90 MB that can be mapped."""
     slab = np.random.default_rng(0).integers(1, 255, (18, 500, 500), np.uint16)
     path = tmp_path_factory.mktemp("stack") / "stack.tif"
-    fb.write_volume(fb.make_volume(np.tile(slab, (8, 1, 1)), spacing=(20, 10, 10)), path)
+    fb.write_volume(fb.make_volume(np.tile(slab, (10, 1, 1)), spacing=(20, 10, 10)), path)
     return path
 
 
