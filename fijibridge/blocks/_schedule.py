@@ -9,6 +9,8 @@ from concurrent.futures import CancelledError
 from itertools import islice
 from typing import Any, TypeVar
 
+import dask
+
 from ..errors import SettingsError, WorkerDiedError
 from ._crew import LOSSES, Crew, crew
 
@@ -86,8 +88,9 @@ def attempt(work: Callable[[Item], Receipt], item: Item, version: str) -> Receip
             f"this worker has fijibridge {_version()} and the program that gives the work {version}; "
             "install the same version on all machines"
         )
-    # The memory was planned for one block in each worker, however many threads it was started with.
-    with _ONE_AT_A_TIME:
+    # The memory was planned for one block in each worker, however many threads it was started with. What is read
+    # through dask is read here: dask would send that on to the whole cluster, and the voxels from worker to worker.
+    with _ONE_AT_A_TIME, dask.config.set(scheduler="threads"):
         for tries in range(1, _TRIES + 1):
             try:
                 return work(item)
