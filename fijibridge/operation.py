@@ -84,6 +84,7 @@ class Operation(Generic[P]):
         self._engines: dict[str, _EngineEntry] = {}
         self._forms: dict[str, BlockForm] = {}
         self._check: Callable[..., None] | None = None
+        self._grid: Callable[..., Volume | None] | None = None
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -115,6 +116,18 @@ class Operation(Generic[P]):
         """Register the function below as the check of what the types alone cannot say; it gets what an engine gets."""
         self._check = function
         return function
+
+    def grid(self, function: Callable[..., Volume | None]) -> Callable[..., Volume | None]:
+        """Register the function below as what tells the result's grid and dtype from those of the volume alone.
+
+        It gets what an engine gets, and gives a volume whose voxels mean nothing, or None where the voxels decide.
+        """
+        self._grid = function
+        return function
+
+    def grid_after(self, volume: Volume, parameters: Mapping[str, Any]) -> Volume | None:
+        """Give a volume of the result's grid and dtype without reading voxels; that of `volume` where none is told."""
+        return volume if self._grid is None else self._grid(volume, **parameters)
 
     def blocks(
         self, *engines: Engine, divide: Axes | Callable[..., Axes], working: Callable[..., int]

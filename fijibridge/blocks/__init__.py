@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ._apply import apply_blocks, plan_blocks
+from ._apply import apply_blocks, plan_blocks, plan_on
 from ._choice import goes_by_blocks
-from ._crew import crew
+from ._crew import crew, expected_workers
 from ._keys import code_key, file_key, text_key, volume_key
 from ._plan import BlockPlan
 from ._predict import predict_blocks
@@ -17,10 +17,12 @@ __all__ = [
     "apply_blocks",
     "code_key",
     "crew",
+    "expected_workers",
     "file_key",
     "goes_by_blocks",
     "mask_of",
     "plan_blocks",
+    "plan_on",
     "predict_blocks",
     "run_all",
     "source_of",

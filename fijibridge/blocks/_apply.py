@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,21 @@ def plan_blocks(
     """
     found = _operation(operation)
     grid = make_volume(np.broadcast_to(np.zeros((), dtype), shape))
-    values = found.validate(parameters)
-    task = Task(found, form_of(found, engine), grid, values, Workplace(memory, "planned", workers))
-    return task.plan(grid, needs_of(found, values, shape))
+    return plan_on(grid, found, found.validate(parameters), engine=engine, memory=memory, workers=workers)
+
+
+def plan_on(
+    grid: Volume,
+    operation: Operation[Any],
+    parameters: Mapping[str, Any],
+    *,
+    engine: str,
+    memory: int | None,
+    workers: int,
+) -> BlockPlan:
+    """Say the same as `plan_blocks` of a volume, no voxel of which is read."""
+    task = Task(operation, form_of(operation, engine), grid, parameters, Workplace(memory, "planned", workers))
+    return task.plan(grid, needs_of(operation, parameters, (grid.shape[0], grid.shape[1], grid.shape[2])))
 
 
 def apply_blocks(

@@ -22,6 +22,10 @@ _ANSWER_S, _WORKER_S = 10, 30
 _LOCAL = "127.0.0.1"
 #: Worked out with as many threads as a worker has cores: Numba, and what NumPy and SciPy call.
 _THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+#: Dask has workers give freed memory back to the system at once. Each part would get fresh pages then, which costs a
+#: forest as much again as its work; these are the limits that the C library comes to by itself.
+_MALLOC = {"MALLOC_TRIM_THRESHOLD_": 64 << 20, "MALLOC_MMAP_THRESHOLD_": 32 << 20}
+_NANNY = "distributed.nanny.pre-spawn-environ"
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,14 @@ def crew(
         yield made
 
 
+def expected_workers(scheduler: str | None, workers: int | None) -> int:
+    """Give how many would work, where nobody is hired yet; of a cluster that is not asked, at least one."""
+    held = _OPEN.get()
+    if held is not None and held[0] == scheduler:
+        return held[1].count
+    return workers or (_cores() if scheduler == "processes" else 1)
+
+
 def _check(scheduler: str | None, workers: int | None) -> None:
     if workers is not None and workers < 1:
         raise ParameterError(f"at least 1 worker is needed, got {workers}")
@@ -104,8 +116,8 @@ def _on_this_machine(stack: contextlib.ExitStack, distributed: Any, workers: int
     count = workers or _cores()
     threads = max(_cores() // count, 1)
     dask = importlib.import_module("dask")
-    named = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in _THREADS}
-    stack.enter_context(dask.config.set({**named, "distributed.scheduler.allowed-failures": LOSSES}))
+    surroundings = {**_MALLOC, **dict.fromkeys(_THREADS, threads)}
+    stack.enter_context(dask.config.set({_NANNY: surroundings, "distributed.scheduler.allowed-failures": LOSSES}))
     cluster = distributed.LocalCluster(
         n_workers=count,
         threads_per_worker=1,
@@ -176,8 +188,12 @@ def slurm_cluster() -> Any:
             f"dask's configuration does not say the {' and '.join(missing)} of a SLURM job; write it into "
             "~/.config/dask/jobqueue.yaml (jobqueue: slurm: {cores: 8, memory: 32GB, walltime: '04:00:00'})"
         )
-    threads = [f"export {name}={given['cores']}" for name in _THREADS]
-    before = [*dask.config.get("jobqueue.slurm.job-script-prologue", ()), *threads]
+    nanny = f"DASK_{_NANNY.upper().replace('.', '__').replace('-', '_')}__"
+    surroundings = {f"{nanny}{name}": value for name, value in _MALLOC.items()} | dict.fromkeys(
+        _THREADS, given["cores"]
+    )
+    exports = [f"export {name}={value}" for name, value in surroundings.items()]
+    before = [*dask.config.get("jobqueue.slurm.job-script-prologue", ()), *exports]
     with dask.config.set({"distributed.scheduler.allowed-failures": LOSSES}):
         return jobqueue.SLURMCluster(processes=1, job_script_prologue=before, worker_extra_args=["--nthreads", "1"])
 

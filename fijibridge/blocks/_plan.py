@@ -52,8 +52,9 @@ class BlockPlan:
         """Say it in words."""
         size = " x ".join(map(str, self.block))
         halo = "" if not any(self.reach) else f", with {' x '.join(map(str, self.reach))} more around each"
+        many = f"{self.count} block{'' if self.count == 1 else 's'}"
         at_once = "" if self.workers == 1 else f", {self.workers} at a time"
-        return f"{self.name}: {self.count} blocks of {size} voxels{halo}{at_once}; needs {self.bytes / 1e6:,.0f} MB"
+        return f"{self.name}: {many} of {size} voxels{halo}{at_once}; needs {self.bytes / 1e6:,.0f} MB"
 
     def blocks(self) -> Iterator[Box]:
         """Give the blocks in the order of the file."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ..pipeline import Planned, Recipe, find_step, load_recipe, plan
+from ..pipeline import Planned, Recipe, find_step, foresee, load_recipe, plan
 from ..prepare import Prepared, step_records, steps_folder
 from ..prepare import prepare as prepare_stack
 from ..volume import Volume, describe_grid
@@ -54,25 +54,42 @@ def prepare(
     found = load_recipe(recipe)
     start = find_step(found, from_) if from_ else None
     if dry_run:
-        _say_plan(found, out, start, as_json)
+        who = Who(parse_memory(memory), scheduler or None, workers)
+        _say_plan(found, out, start, who, as_json)
         return
     with workplace(scheduler, workers), progress_bar("read the input") as tell:
         made = prepare_stack(
             found, out, command=command_line(), start=start, clean=clean, zarr=zarr, memory=parse_memory(memory),
             scheduler=scheduler or None, workers=workers, progress=tell,
+            told=lambda words: typer.echo(words, err=True),
         )  # fmt: skip
     _say_prepared(made, as_json)
 
 
-def _say_plan(recipe: Recipe, out: Path, start: int | None, as_json: bool) -> None:
+class Who(NamedTuple):
+    """What steps are given to go block by block."""
+
+    memory: int | None
+    scheduler: str | None
+    workers: int | None
+
+
+def _say_plan(recipe: Recipe, out: Path, start: int | None, who: Who, as_json: bool) -> None:
     with progress_bar("read the input"):
         volume = recipe.open()
         planned = _planned(recipe, volume, steps_folder(out), start)
+        ways = foresee(recipe.steps, volume, **who._asdict())
     if as_json:
-        steps = [{"number": entry.number, **entry.step.describe(), "done": entry.done} for entry in planned]
+        steps = [
+            {"number": entry.number, **entry.step.describe(), "done": entry.done, "blocks": words or None}
+            for entry, words in zip(planned, ways, strict=True)
+        ]
         typer.echo(json.dumps({"input": str(recipe.source), "steps": steps}))
         return
     Console().print(_plan_table(planned, f"{recipe.source.name}: {describe_grid(volume)}, {volume.dtype}"))
+    for entry, words in zip(planned, ways, strict=True):
+        if words and not entry.done:
+            typer.echo(f"step {entry.number}: {words}")
 
 
 def _planned(recipe: Recipe, volume: Volume, folder: Path, start: int | None) -> tuple[Planned, ...]:

@@ -91,7 +91,12 @@ def _operation(method: str, **given: Any) -> tuple[str, dict[str, Any]]:
     if method == _WATERSHED:
         wanted = {name: given[name] for name in ("low", "high", "flood")}
         if given["value"] is not None or None in wanted.values():
-            raise ParameterError("watershed needs the window of grey levels that it decides on: --low and --high alone")
+            missing = " and ".join(f"--{name}" for name in ("low", "high") if wanted[name] is None)
+            found = f"got no {missing}" if missing else "got --value, which is for the method fixed"
+            raise ParameterError(
+                f"the method watershed floods from below --low and from above --high, and {found}; "
+                "give both alone, for instance --method watershed --low 90 --high 140"
+            )
         return "watershed", wanted
     if method not in ("fixed", *get_args(AutoMethod)):
         raise ParameterError(f"there is no method {method!r}; use watershed, fixed, {', '.join(get_args(AutoMethod))}")

@@ -73,6 +73,11 @@ def _in_imagej(volume: Volume, *, box: Box | None, empty: float) -> Volume:
     return placed(volume, done > 0 if volume.dtype.kind == "b" else done, where)
 
 
+@crop.grid
+def _grid(volume: Volume, *, box: Box | None, empty: float) -> Volume | None:
+    return None if box is None else _emptied(volume, box)
+
+
 @crop.blocks("native", divide="zyx", working=some_bytes)
 def _native_blocks(volume: Volume, *, box: Box | None, empty: float) -> Survey:
     """Look for the box first; then all that is left is to copy."""

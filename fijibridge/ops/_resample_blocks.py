@@ -9,8 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..volume import Units, Volume
-from ._resample import Shares, Size, find_shares, new_size, on_grid, resample, shared_out
+from ._resample import Shares, Size, find_shares, new_shape, new_size, on_grid, resample, shared_out
 from .parts import Box, Local, Place, Survey, nothing, some_bytes
+
+
+@resample.grid
+def _grid(volume: Volume, *, size: Size | None, units: Units | None, labels: bool,
+          positions: tuple[float, ...] | None) -> Volume:  # fmt: skip
+    wanted = new_size(volume, size, units)
+    return on_grid(volume, nothing(new_shape(volume, wanted), volume.dtype), wanted, even=positions is None)
 
 
 @resample.blocks("native", divide="z", working=partial(some_bytes, voxel=0, pixel=320))

@@ -80,15 +80,25 @@ def _native(volume: Volume, *, angle_deg: Angle, stretch: bool, shift: bool, nea
     return _sized(volume, data, angle if stretch else 90.0)
 
 
+def _resulting(volume: Volume, *, angle_deg: Angle, stretch: bool, shift: bool, nearest: bool) -> Volume:
+    angle = view_angle(volume, angle_deg, stretch=stretch)
+    count, rows, columns = volume.shape
+    extra = _extra(volume, angle) if shift else 0
+    return _sized(volume, nothing((count, rows + extra, columns), volume.dtype), angle if stretch else 90.0)
+
+
+shear.grid(_resulting)
+
+
 @shear.blocks("native", divide="z", working=partial(some_bytes, voxel=8, pixel=32))
 def _blocks(volume: Volume, *, angle_deg: Angle, stretch: bool, shift: bool, nearest: bool) -> Survey:
     """Each slice moves by itself."""
     yield from ()
     angle = view_angle(volume, angle_deg, stretch=stretch)
-    count, rows, columns = volume.shape
+    count, rows = volume.shape[:2]
     moves = [_travel(volume, angle, z) if shift else 0.0 for z in range(count)]
     extra = _extra(volume, angle) if shift else 0
-    result = _sized(volume, nothing((count, rows + extra, columns), volume.dtype), angle if stretch else 90.0)
+    result = _resulting(volume, angle_deg=angle_deg, stretch=stretch, shift=shift, nearest=nearest)
     given = {"moves": moves, "extra": extra, "nearest": nearest}
     return Local(result, _part_moved if shift else _part_copied, given, partial(_slices, rows=rows))
 

@@ -13,7 +13,7 @@ from ..volume import Volume, check_volume, with_data
 from . import _fiji as imagej
 from ._autothreshold import find_bin
 from ._histogram import Histogram, grey_range, histogram, last_dark, look_at_histogram
-from .parts import Place, Survey, by_engine, some_bytes, with_halo
+from .parts import Place, Survey, blank, by_engine, some_bytes, with_halo
 
 AutoMethod = Literal[
     "default",
@@ -137,6 +137,11 @@ def _check(volume: Volume, *, method: Method, value: float | None) -> None:
 def _native(volume: Volume, *, method: Method, value: float | None) -> Volume:
     level = (value or 0.0) if method == "fixed" else automatic_threshold(volume, method=method)
     return with_data(volume, np.asarray(volume.data) > _last_at_most(level, volume.dtype))
+
+
+@threshold.grid
+def _grid(volume: Volume, **_parameters: Any) -> Volume:
+    return blank(volume, bool)
 
 
 @threshold.blocks("native", divide="zyx", working=some_bytes)

@@ -15,7 +15,7 @@ from ..volume import Volume, with_data
 from ._fiji import imagej_version, mask, run
 from ._flood import flood as fill
 from ._flood import gradient_levels
-from .parts import Survey, by_engine, some_bytes
+from .parts import Survey, blank, by_engine, some_bytes
 
 Flood = Literal["auto", "stack", "slices"]
 _BRIGHT = np.uint8(2)
@@ -87,6 +87,11 @@ def _native(volume: Volume, *, low: float, high: float, flood: Flood) -> Volume:
     if flood != "slices":
         return with_data(volume, _flooded(grey, low, high))
     return with_data(volume, np.concatenate([_flooded(grey[z : z + 1], low, high) for z in range(grey.shape[0])]))
+
+
+@watershed.grid
+def _grid(volume: Volume, **_parameters: Any) -> Volume:
+    return blank(volume, bool)
 
 
 def _axes(_volume: Volume, *, low: float, high: float, flood: Flood) -> str:

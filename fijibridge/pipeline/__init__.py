@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..blocks import code_key
+from ._foresee import foresee
 from ._recipe import Recipe, RecipeStep, find_step, load_recipe, replay
 from ._run import Finished, Planned, Run, plan, run_recipe
 from ._store import StepFile, Store
@@ -17,6 +18,7 @@ __all__ = [
     "Store",
     "code_key",
     "find_step",
+    "foresee",
     "load_recipe",
     "plan",
     "replay",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -20,6 +20,7 @@ from ..io import make_folder
 from ..io.spill import spilling
 from ..ops import telling
 from ..volume import Volume
+from ._foresee import foresee
 from ._recipe import Recipe, RecipeStep
 from ._store import StepFile, Store
 from ._way import Way
@@ -92,6 +93,7 @@ def run_recipe(
     scheduler: str | None = None,
     workers: int | None = None,
     progress: Report | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> Run:
     """Run a recipe; finished steps of an earlier run are taken from `folder`.
 
@@ -108,6 +110,7 @@ def run_recipe(
     scheduler, workers : who works on blocks (see `fijibridge.blocks.apply_blocks`); all steps that can go by blocks do
         so then.
     progress : is told what runs now and the share of the whole done.
+    told : called before the first step for each step that will go block by block, with its blocks and their memory.
 
     Returns
     -------
@@ -117,6 +120,7 @@ def run_recipe(
     ------
     ReadError, VolumeError, WriteError : the input cannot be read or has a dtype that TIFF does not hold, or `folder`
         cannot be written.
+    ParameterError : with a memory, a step can neither keep within it nor go block by block; before any step is run.
     FijibridgeError : what the operations raise, with the step named; finished steps stay.
     """
     tell = progress or (lambda _text, _share: None)
@@ -125,7 +129,7 @@ def run_recipe(
     with spilling(folder):
         before = recipe.open()
         _check_dtype(before)
-        way = Way(folder, memory, scheduler, workers)
+        way = Way(folder, memory, scheduler, workers, told)
         return _run_on(recipe, way.read(before), way, start, tell)
 
 
@@ -135,6 +139,7 @@ def _run_on(recipe: Recipe, before: Volume, way: Way, start: int | None, tell: R
     store.sweep()
     planned = plan(recipe, before, folder, start=start)
     volume, finished = _resume(planned, store, before, way)
+    _foresee(planned[len(finished) :], volume, way)
     for entry in planned[len(finished) :]:
         made = _do(entry, volume, store, way, _part(tell, entry, len(planned)))
         finished.append(Finished(entry.number, entry.step, entry.name, False, made))
@@ -142,6 +147,17 @@ def _run_on(recipe: Recipe, before: Volume, way: Way, start: int | None, tell: R
         volume = store.read(made, mapped=way.bounded)
     tell("done", 1.0)
     return Run(recipe, before, volume, tuple(finished))
+
+
+def _foresee(to_do: Sequence[Planned], volume: Volume, way: Way) -> None:
+    """Refuse what cannot run before anything does, and say what the others will need."""
+    if not (way.bounded and to_do):
+        return
+    said = foresee([entry.step for entry in to_do], volume, first=to_do[0].number, memory=way.memory,
+                   scheduler=way.scheduler, workers=way.workers)  # fmt: skip
+    for entry, words in zip(to_do, said, strict=True):
+        if words and way.told is not None:
+            way.told(f"step {entry.number}: {words}")
 
 
 def _names(recipe: Recipe, volume: Volume) -> list[str]:

@@ -22,6 +22,8 @@ class Way:
     memory: int | None = None
     scheduler: str | None = None
     workers: int | None = None
+    #: Is told how each step will go, before the first.
+    told: Callable[[str], None] | None = None
 
     @property
     def bounded(self) -> bool:
@@ -34,7 +36,7 @@ class Way:
 
     def run(self, step: RecipeStep, name: str, volume: Volume, *, progress: Callable[[float], None]) -> Volume:
         """Run a step; `name` is that of its output, which says what went into it."""
-        if not self._by_blocks(step, volume):
+        if not self.by_blocks(step, volume):
             return step.run(volume)
         out = make_folder(self._blocks) / f"{name}.zarr"
         if is_zarr(out):  # an earlier run was stopped between the last block and the step's own file
@@ -50,11 +52,8 @@ class Way:
         if self._blocks.is_dir() and not any(self._blocks.iterdir()):
             self._blocks.rmdir()
 
-    @property
-    def _blocks(self) -> Path:
-        return self.folder / "blocks"
-
-    def _by_blocks(self, step: RecipeStep, volume: Volume) -> bool:
+    def by_blocks(self, step: RecipeStep, volume: Volume) -> bool:
+        """Tell whether a step goes block by block; no voxel is read."""
         if not self.bounded:
             return False
         # With others to work on it, every step goes by blocks that can.
@@ -65,3 +64,7 @@ class Way:
             if self.memory is None:
                 return False
             return goes_by_blocks(step.operation, volume, step.parameters, engine=step.engine, memory=self.memory)
+
+    @property
+    def _blocks(self) -> Path:
+        return self.folder / "blocks"

@@ -50,6 +50,7 @@ def prepare(
     scheduler: str | None = None,
     workers: int | None = None,
     progress: Callable[[str, float], None] | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> Prepared:
     """Run a recipe and write ``prepared.tif``, ``recipe.json``, ``report.html``, and what slices were moved by.
 
@@ -64,6 +65,7 @@ def prepare(
     memory, scheduler, workers : keep within so many bytes by going block by block, and who works on blocks; see
         `run_recipe`.
     progress : is told what runs now and the share of the whole done.
+    told : called before the first step for each step that will go block by block, with what it needs.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def prepare(
     steps = steps_folder(out)
     run = run_recipe(
         recipe, steps, start=start, memory=memory, scheduler=scheduler, workers=workers,
-        progress=lambda text, share: tell(text, _STEPS * share),
+        progress=lambda text, share: tell(text, _STEPS * share), told=told,
     )  # fmt: skip
     chunked = out / "prepared.ome.zarr" if zarr else None
     found = Prepared(run, out / "prepared.tif", out / "recipe.json", out / "report.html", (), chunked, 0)

@@ -44,7 +44,7 @@ def test_segment_into_ome_zarr_gives_the_labels_and_history_of_the_whole(run, st
     ("options", "told"),
     [
         (["--method", "nix"], "watershed, fixed, default"),
-        (["--method", "watershed", "--low", "3"], "--low and --high"),
+        (["--method", "watershed", "--low", "3"], "got no --high; give both"),
         (["--method", "otsu", "--low", "3"], "are for watershed"),
         (["--scheduler", "processes"], "-o NAME.zarr"),
         (["--memory", "4GB"], "-o NAME.zarr"),

@@ -146,6 +146,29 @@ def test_a_dry_run_of_a_new_stack_reads_headers_only(run, folder, made):
     assert "3 x 96 x 96" in out or "3 × 96 × 96" in out
 
 
+def test_a_dry_run_says_what_each_step_will_need(run, folder):
+    """Which memory to ask a cluster for must be known before the job waits in the queue."""
+    code, out, _ = run("prepare", "recipe.toml", "-o", "out", "--dry-run", "--memory", "52MB")
+    assert code == 0
+    assert re.search(r"step 1: align: \d+ blocks? of .* needs 5\d MB", out)
+    assert re.search(r"step 2: smooth: \d+ blocks of .* around each; needs 5\d MB", out)
+    _, out, _ = run("prepare", "recipe.toml", "-o", "out", "--dry-run", "--memory", "4GB", "--json")
+    assert [step["blocks"] for step in json.loads(out)["steps"]] == [None, None]
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_step_too_large_for_the_memory_is_refused_before_the_first(run, folder, options):
+    """Not after the hours that the steps before it take; and the one step that changed the grid is reckoned with."""
+    last = '[[step]]\noperation = "watershed"\nlow = 90\nhigh = 140\n'
+    finer = '[[step]]\noperation = "resample"\nsize = [2.0, 2.0, 2.0]\n'
+    (folder / "recipe.toml").write_text(RECIPE + finer + last, encoding="utf-8")
+    code, _, said = run("prepare", "recipe.toml", "-o", "out", "--memory", "60MB", *options)
+    assert code == 3
+    assert "step 4: watershed" in said
+    assert "flood='slices'" in said
+    assert not list(folder.glob("out/steps/*.tif"))
+
+
 def test_json_tells_other_programs_what_was_done(run, folder):
     """stdout holds one JSON document and nothing else."""
     _, out, _ = run("prepare", "recipe.toml", "-o", "out", "--json")
