@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import Any
 
 from ..errors import ServiceError
 from ._http import ask
@@ -58,18 +59,23 @@ else:
     _FLAGS = 0
 
 
+def start_apart(module: str, *words: str, output: int = subprocess.DEVNULL, **place: Any) -> subprocess.Popen[bytes]:
+    """Start a module of ours in a process that outlives this one and shares no terminal with it."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        creationflags=_FLAGS,
+        **place,
+    )
+
+
 def _start(state: StateFolder) -> subprocess.Popen[bytes]:
     handle = os.open(state.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    environment = {**os.environ, "FIJIBRIDGE_STATE": str(state.root)}
     try:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "fijibridge.service"],
-            stdin=subprocess.DEVNULL,
-            stdout=handle,
-            stderr=handle,
-            cwd=state.root,
-            env={**os.environ, "FIJIBRIDGE_STATE": str(state.root)},
-            start_new_session=True,
-            creationflags=_FLAGS,
-        )
+        return start_apart("fijibridge.service", output=handle, cwd=state.root, env=environment)
     finally:
         os.close(handle)

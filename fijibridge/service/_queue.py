@@ -15,13 +15,12 @@ from typing import Any
 
 from ..errors import FijibridgeError, ServiceError
 from ._jobs import Job, JobStore, State
+from ._lease import lapsed
 from ._places import Places
 from ._state import StateFolder, replace_text
 from ._workers import Worker
 
 _log = logging.getLogger(__name__)
-#: Seconds after which the client that touches a lease has gone.
-LEASE_S = 6.0
 #: Seconds between two looks at leases and progress.
 _BEAT_S = 0.25
 #: Seconds that workers are given to end, and seconds between two tries to write where that fails.
@@ -263,7 +262,7 @@ class JobQueue:
 
     def _end_lapsed(self, jobs: list[Job]) -> None:
         for job in jobs:
-            if job.lease and _lapsed(job):
+            if job.lease and lapsed(Path(job.lease), job.created):
                 self.cancel(job.id, "the program that asked for the job has gone")
 
     def _write_running(self, number: str) -> None:
@@ -279,14 +278,6 @@ class JobQueue:
             raise ServiceError("the job is not over; cancel it first", status=409)
         self.store.forget(job)
         shutil.rmtree(self.folder(job), ignore_errors=True)
-
-
-def _lapsed(job: Job) -> bool:
-    try:
-        touched = Path(str(job.lease)).stat().st_mtime
-    except OSError:
-        touched = 0.0
-    return time.time() - max(touched, job.created) > LEASE_S
 
 
 def _clear_parts(job: Job, folder: Path) -> None:

@@ -6,8 +6,11 @@ Python needs to start::
 
     start OPERATION [engine=E] [input:volume=PATH] [output=PATH] [lease=PATH] [KEY=VALUE ...]
     wait ID [timeout=SECONDS]      cancel ID      status [ID]      stop
-    preview volume=PATH labels=PATH slice=N [output=PATH] [trees=N]
-    model volume=PATH labels=PATH output=PATH
+    preview volume=PATH labels=PATH slice=N [output=PATH] [trees=N] [answer=PATH lease=PATH]
+    model volume=PATH labels=PATH output=PATH      into FILE CALL ...: the lines of a call into a file
+
+With ``answer``, a call returns at once and its lines come into that file; it is given up once nobody touches the lease
+(``exec`` lets nobody end a macro that waits in it).
 
 A single argument ``@FILE`` names a UTF-8 file with one argument in each line; a single argument of several lines is
 those arguments (``exec`` cannot be given a list). What is printed is ASCII, other characters as ``&#NUMBER;``: Java's
@@ -16,6 +19,7 @@ default encoding, in which ``exec`` reads, differs from system to system.
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -25,8 +29,9 @@ from typing import Any, TextIO
 
 from ..errors import FijibridgeError, ServiceError
 from ._http import ask
-from ._launch import ensure, find
-from ._state import Address, state_folder
+from ._launch import ensure, find, start_apart
+from ._lease import held
+from ._state import Address, replace_text, state_folder
 
 #: What a job takes beside its parameters.
 _OWN = ("engine", "output", "lease", "units")
@@ -50,9 +55,24 @@ def main(words: Sequence[str] | None = None, out: TextIO | None = None) -> int:
 def call(words: Sequence[str]) -> Iterator[str]:
     """Do one call and give the lines to print."""
     words = _from_file(words)
+    answer = [word for word in words if word.startswith("answer=")]
+    if answer:
+        rest = [word for word in words if word not in answer]
+        start_apart("fijibridge.service.macro_call", "into", answer[0].removeprefix("answer="), *rest)
+        return iter(answer)
     if not words or words[0] not in _CALLS:
         raise ServiceError(f"macro call takes {', '.join(_CALLS)}, got {words[0] if words else 'nothing'}")
     return iter(_CALLS[words[0]](list(words[1:])))
+
+
+def _into(words: list[str]) -> list[str]:
+    """Do a call whose lines go into a file, in one step when it is over."""
+    told = io.StringIO()
+    try:
+        main(words[1:], told)
+    finally:
+        replace_text(Path(words[0]), told.getvalue() or "error=the call broke off; look with: fijibridge doctor\n")
+    return []
 
 
 def _start(words: list[str]) -> list[str]:
@@ -116,7 +136,10 @@ def _in_session(words: list[str], what: str, known: tuple[str, ...]) -> Any:
     address = ensure(state_folder())
     opened = ask(address, "POST", "/api/sessions", {"volume": pairs["volume"], **_size(pairs)}, timeout_s=600)
     body = {name: pairs[name] for name in known if name in pairs}
-    return ask(address, "POST", f"/api/sessions/{opened['id']}/{what}", body, timeout_s=600)
+    session = f"/api/sessions/{opened['id']}"
+    lease = Path(pairs["lease"]) if "lease" in pairs else None
+    with held(lease, lambda: ask(address, "DELETE", session)):
+        return ask(address, "POST", f"{session}/{what}", body, timeout_s=600)
 
 
 def _job_request(operation: str, pairs: Pairs) -> dict[str, Any]:
@@ -207,6 +230,7 @@ _CALLS: dict[str, Callable[[list[str]], list[str]]] = {
     "preview": _preview,
     "model": _model,
     "stop": _stop,
+    "into": _into,
 }
 
 if __name__ == "__main__":

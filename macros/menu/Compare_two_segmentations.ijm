@@ -9,8 +9,9 @@ begin("compare");
 if (nImages < 2) fail("Comparing needs two segmentations; open both.");
 titles = getList("image.titles");
 Dialog.create("Compare Two Segmentations");
-Dialog.addChoice("First", titles, titles[0]);
-Dialog.addChoice("Second", titles, titles[1]);
+// The last two: what was segmented lies before them.
+Dialog.addChoice("First", titles, titles[titles.length - 2]);
+Dialog.addChoice("Second", titles, titles[titles.length - 1]);
 Dialog.addString("Class", preset("class", "auto"));
 Dialog.show();
 first = Dialog.getChoice();

@@ -13,7 +13,7 @@ from scipy import ndimage
 from fijibridge import Fiji, ops
 from fijibridge.errors import EngineFailedError
 from fijibridge.io import read_volume, write_volume
-from fijibridge.service import macro_call
+from fijibridge.service import _lease, macro_call
 from fijibridge.volume import make_volume, voxel_size, with_data
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -244,6 +244,21 @@ def _squares(wanted, slices, count: int, room: int = 3) -> list[str]:
                 )
                 lines.append(f'run("Paint labels", "action=class_{value}");')
     return lines
+
+
+def test_a_preview_that_nobody_waits_for_is_given_up(place, monkeypatch, capsys):
+    """After Esc the macro touches the lease no more; features of a large stack would go on for minutes."""
+    monkeypatch.setattr(_lease, "LEASE_S", 0.3)
+    volume = place / "large.tif"
+    write_volume(make_volume(np.random.default_rng(0).integers(0, 255, (60, 700, 700)).astype(np.uint8)), volume)
+    labels = np.zeros((60, 700, 700), np.uint8)
+    labels[::3, :300], labels[::3, 400:] = 1, 2
+    write_volume(make_volume(labels), place / "labels.tif")
+    lease = place / "gone.lease"
+    paths = (f"volume={volume}", f"labels={place / 'labels.tif'}", f"output={place / 'never.tif'}", f"lease={lease}")
+    macro_call.main(["preview", *paths, "slice=3"])
+    assert "ended from outside" in capsys.readouterr().out
+    assert not (place / "never.tif").exists()
 
 
 def test_every_command_stands_in_the_readme_and_in_ascii():
