@@ -188,10 +188,8 @@ def slurm_cluster() -> Any:
             f"dask's configuration does not say the {' and '.join(missing)} of a SLURM job; write it into "
             "~/.config/dask/jobqueue.yaml (jobqueue: slurm: {cores: 8, memory: 32GB, walltime: '04:00:00'})"
         )
-    nanny = f"DASK_{_NANNY.upper().replace('.', '__').replace('-', '_')}__"
-    surroundings = {f"{nanny}{name}": value for name, value in _MALLOC.items()} | dict.fromkeys(
-        _THREADS, given["cores"]
-    )
+    # What stands in the surroundings goes before what dask's configuration says of them.
+    surroundings = {**_MALLOC, **dict.fromkeys(_THREADS, given["cores"])}
     exports = [f"export {name}={value}" for name, value in surroundings.items()]
     before = [*dask.config.get("jobqueue.slurm.job-script-prologue", ()), *exports]
     with dask.config.set({"distributed.scheduler.allowed-failures": LOSSES}):

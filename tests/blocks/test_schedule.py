@@ -82,6 +82,7 @@ def test_the_job_that_slurm_gets_is_one_worker_with_all_cores_of_the_job():
     assert {"#SBATCH -p short", "#SBATCH -n 1", "#SBATCH --cpus-per-task=8", "#SBATCH -t 04:00:00"} <= set(lines)
     assert "#SBATCH --mem=30G" in lines  # 32e9 bytes in GiB, rounded up
     assert lines.index("module load python") < lines.index("export NUMBA_NUM_THREADS=8") < len(lines) - 1
+    assert "export MALLOC_TRIM_THRESHOLD_=67108864" in lines
     assert sys.executable in lines[-1]
     assert lines[-1].count("--nthreads") == 2  # dask-jobqueue gives the cores, and the last one counts
     assert lines[-1].endswith("--nthreads 1")
