@@ -94,7 +94,8 @@ def reduce_slice(
 def moved_by(reduced: Reduced, shift: tuple[float, float]) -> Reduced:
     """Move what was reduced by less than a pixel; the spectrum, which only tells whole pixels, stays."""
     image = move_slice(reduced.image, shift, nearest=False, empty=0.0)
-    return reduced._replace(image=image, **dict(zip(("grad_y", "grad_x"), slopes(image), strict=True)))
+    grad_y, grad_x = slopes(image)
+    return reduced._replace(image=image, grad_y=grad_y, grad_x=grad_x)
 
 
 def _binned(image: NDArray[np.generic], valid: NDArray[np.bool_] | None, factor: int) -> tuple[Image, Image]:

@@ -19,10 +19,10 @@ import pytest
 import fijibridge as fb
 from fijibridge import operation as table_module
 from fijibridge import pipeline
+from fijibridge.blocks import _keys
 from fijibridge.errors import EngineMissingError, FijibridgeError, ParameterError, RecipeError, VolumeError
 from fijibridge.operation import Engine, operation, operations
 from fijibridge.phantom.fibsem import Defects, make_fibsem
-from fijibridge.blocks import _keys
 from fijibridge.pipeline import _run, find_step, load_recipe, plan, replay, run_recipe
 from fijibridge.volume import Volume, history, record, voxel_size, with_data
 
