@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import napari
 import numpy as np
+from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, Container, FileEdit, PushButton, SpinBox
 
 from ..assess import difference_map
@@ -38,7 +39,7 @@ class StudyWidget(Container[Any]):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         self._viewer = viewer
         self._groups: dict[str, list[_One]] = {}
-        self._folder = FileEdit(mode="d", label="Study's folder", value=Path.home())
+        self._folder = FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, label="Study's folder", value=Path.home())
         self._group = ComboBox(choices=(), label="Segmentations")
         self._value = SpinBox(value=1, min=1, max=255, label="Label")
         self._button = PushButton(text="Show differences")
@@ -48,7 +49,7 @@ class StudyWidget(Container[Any]):
 
     def show_differences(self) -> Any:
         """Subtract each pair of the chosen group; every difference map becomes a layer."""
-        folder, group, label = Path(self._folder.value), self._group.value, int(self._value.value)
+        folder, group, label = Path(str(self._folder.value)), self._group.value, int(self._value.value)
         if group is None:
             raise ReadError(f"{folder} is no folder of a finished study; choose the one that holds results.json")
         segmentations = self._groups[group]
