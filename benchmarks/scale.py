@@ -65,10 +65,11 @@ class Memory(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.peak, self._stop_it = 0, threading.Event()
+        self._tree = tree()
 
     def now(self) -> int:
         found = 0
-        for process in tree():
+        for process in self._tree:
             try:
                 memory = process.memory_info()
                 found += memory.rss - memory.shared
@@ -77,6 +78,7 @@ class Memory(threading.Thread):
         return found
 
     def run(self) -> None:
+        # Processes that come later are none that work; to look for them takes longer than to ask those that are there.
         while not self._stop_it.wait(0.05):
             self.peak = max(self.peak, self.now())
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import xarray as xr
 
 from ..io import is_zarr, read_volume, stored_voxels
 from ..io.layers import Layers
 from ..ops.parts import Box, nothing
-from ..volume import Volume, with_data
+from ..volume import DIMS, Volume, with_data
 from ._keys import text_key, volume_key
 
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -43,6 +44,17 @@ class Source:
     grid: Volume
     voxels: _Voxels
     depth: int
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The zeros of the grid take no memory here, and would be written out, all of them, on their way to a worker.
+        grid = self.grid
+        return {**self.__dict__, "grid": (grid.coords.to_dataset(), grid.attrs, grid.name, grid.shape, grid.dtype)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        axes, attrs, name, shape, dtype = state["grid"]
+        zeros = nothing(shape, dtype)
+        grid = xr.DataArray(zeros, coords=axes.coords, dims=DIMS, name=name, attrs=attrs)
+        self.__dict__.update({**state, "grid": grid})
 
     def open(self) -> Volume:
         """Give the volume with its voxels on disk; slice by slice, or by `read_part`."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
 import dask
+import dask.array
 import dask_jobqueue  # noqa: F401  its defaults must be there before a test sets and takes away others
+import numpy as np
 import pytest
 
+import fijibridge as fb
+from fijibridge.blocks import source_of
 from fijibridge.blocks._crew import crew, slurm_cluster
 from fijibridge.blocks._schedule import attempt, run_all
 from fijibridge.errors import EngineMissingError, ParameterError, SettingsError, WorkerDiedError
@@ -115,3 +120,12 @@ def test_a_worker_of_another_version_refuses():
     """Other code may give other bytes."""
     with pytest.raises(SettingsError, match="same version"):
         attempt(abs, 1, "0.0.0")
+
+
+def test_a_volume_goes_to_workers_without_voxels_and_without_room_for_them():
+    """What is sent with each block must not grow with the volume: it would fill the memory of who sends it."""
+    small = fb.make_volume(np.zeros((2, 3, 4), np.uint8), spacing=(5, 1, 2), units="nm", origin=(1, 2, 3))
+    there = pickle.loads(pickle.dumps(source_of(small)))
+    assert there.grid.identical(source_of(small).grid)
+    large = fb.make_volume(dask.array.zeros((400, 1000, 1000), dtype=np.uint8, chunks=(100, 1000, 1000)))
+    assert len(pickle.dumps(source_of(large))) < 100_000
