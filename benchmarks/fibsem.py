@@ -29,6 +29,7 @@ import numpy as np
 import tifffile
 from _fibsem_common import installed, measured, report, rms, versions, write
 from _fibsem_curtains import bench_curtains
+from _fibsem_memory import bench_memory
 from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
@@ -39,7 +40,7 @@ from fijibridge.volume import make_volume
 Shifts = np.ndarray
 FLYEM = Path(__file__).resolve().parents[2] / "shared" / "data" / "flyem_fibsem_truth" / "flyem_grey.tif"
 #: The tables, each of which may be run by itself.
-PARTS = ("alignment", "align-seeds", "unspoilt", "drift", "real", "gain", "offset", "seeds")
+PARTS = ("alignment", "align-seeds", "unspoilt", "drift", "real", "gain", "offset", "seeds", "memory")
 
 
 def peak_mb(work: Callable[[], Any]) -> float:
@@ -251,6 +252,8 @@ def run_part(part: str, *, quick: bool) -> None:
     elif part == "seeds" and not quick:
         for seed in (2, 3, 4):
             bench_curtains((6, 256, 256), "gain", quick=True, seed=seed)
+    elif part == "memory":
+        bench_memory((8, 256, 256) if quick else (64, 512, 512))
 
 
 if __name__ == "__main__":
