@@ -7,6 +7,8 @@ import importlib
 import logging
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -212,12 +214,26 @@ def _settings() -> Mapping[str, str]:
 
 def _library(name: str) -> Any:
     try:
-        return importlib.import_module(name)
+        with _interrupt_kept():
+            return importlib.import_module(name)
     except ImportError as error:
         raise EngineMissingError(
             f"a scheduler needs {name.replace('_', '-')}, which is not installed; "
             "pip install 'fijibridge[cluster]', or leave out --scheduler to work in one process"
         ) from error
+
+
+@contextlib.contextmanager
+def _interrupt_kept() -> Iterator[None]:
+    """Leave Ctrl-C as it was: dask-jobqueue, when it is imported, makes the program end by it without a word."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _link(cluster: Any) -> str | None:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import subprocess
 import sys
 
 import dask
 import dask.array
-import dask_jobqueue  # noqa: F401  its defaults must be there before a test sets and takes away others
 import numpy as np
 import pytest
 
 import fijibridge as fb
 from fijibridge.blocks import source_of
-from fijibridge.blocks._crew import crew, slurm_cluster
+from fijibridge.blocks._crew import _library, crew, slurm_cluster
 from fijibridge.blocks._schedule import attempt, run_all
 from fijibridge.errors import EngineMissingError, ParameterError, SettingsError, WorkerDiedError
+
+#: Its defaults must be there before a test sets and takes away others.
+_library("dask_jobqueue")
+
+
+def test_ctrl_c_stays_what_it_was():
+    """dask-jobqueue takes it when imported: a notebook's Ctrl-C would end the notebook."""
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_without_a_scheduler_the_items_are_done_in_their_order():
