@@ -25,7 +25,8 @@ def test_imagej_works_in_each_worker_and_ends_with_it(tmp_path):
     def watch(share: float) -> None:
         most[0] = max(most[0], len(_javas() - before))
         if share > 0.2 and not killed:
-            worker = next(p for p in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(p.cmdline()))
+            alive = [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
+            worker = next(p for p in alive if "spawn_main" in " ".join(p.cmdline()))
             killed.append(worker.pid)
             worker.kill()
 
