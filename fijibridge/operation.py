@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import hashlib
 import inspect
 import json
 import re
@@ -27,7 +26,7 @@ import xarray as xr
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from .errors import EngineMissingError, ParameterError
-from .volume import Step, Volume, check_volume, history, origin, record, voxel_size
+from .volume import Step, Volume, check_volume, hash_voxels, history, origin, record, voxel_size
 
 Engine = Literal["native", "fiji"]
 P = ParamSpec("P")
@@ -262,19 +261,11 @@ def parameters_told(docstring: str) -> dict[str, str]:
 def jsonable(value: Any) -> Any:
     """Write a parameter in plain JSON terms; a volume is named by its grid and a hash of its voxels."""
     if isinstance(value, xr.DataArray):
-        digest = _hash_of(value)
+        digest = hash_voxels(value)
         size = voxel_size(value)
         grid = {"spacing": list(size[:3]), "units": size.units, "origin": list(origin(value))}
         return {"volume": list(value.shape), "dtype": str(value.dtype), **grid, "sha256": digest}
     return json.loads(json.dumps(value, default=_plain))
-
-
-def _hash_of(volume: Volume) -> str:
-    """Hash the voxels slice by slice: the volume may be larger than memory."""
-    digest = hashlib.sha256()
-    for z in range(volume.shape[0]):
-        digest.update(np.ascontiguousarray(volume.data[z]).data)
-    return digest.hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ stands in this file.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias, cast, get_args
 
@@ -159,6 +160,14 @@ def with_data(volume: Volume, data: ArrayLike) -> Volume:
 def history(volume: Volume) -> tuple[Step, ...]:
     """Give the steps that led to this volume, oldest first."""
     return tuple(volume.attrs.get("history", ()))
+
+
+def hash_voxels(volume: Volume, *, before: str = "") -> str:
+    """Hash a text and the voxels behind it (SHA-256), slice by slice: the volume may be larger than memory."""
+    digest = hashlib.sha256(before.encode())
+    for z in range(volume.shape[0]):
+        digest.update(np.ascontiguousarray(volume.data[z]).data)
+    return digest.hexdigest()
 
 
 def record(volume: Volume, step: Step, *, after: tuple[Step, ...] | None = None) -> Volume:

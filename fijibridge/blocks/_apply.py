@@ -9,23 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from ..io import begin_zarr, end_zarr, finest_level
 from ..operation import Operation, jsonable, operations
-from ..ops.parts import Box, Local, Place
 from ..volume import Volume, make_volume
-from ._building import Building, building
+from ._building import building
 from ._crew import crew
 from ._forms import form_of
-from ._job import Item, Make
 from ._keys import code_key, text_key
 from ._labels import labelled, record_classes
-from ._ledger import Receipt, holds
-from ._plan import BlockPlan, Cut, Shape
+from ._making import finish, make
+from ._plan import BlockPlan, Shape
 from ._source import PathLike, source_of
-from ._task import Progress, Share, Task, Workplace, needs_of
-
-#: Share of the whole run's rest for making blocks; what is behind it makes the coarser levels.
-_MAKING, _CHECKING = 0.9, 0.05
+from ._task import Progress, Share, Task, Told, Workplace, needs_of
 
 
 def plan_blocks(
@@ -72,8 +66,8 @@ def plan_on(
     workers: int,
 ) -> BlockPlan:
     """Say the same as `plan_blocks` of a volume, no voxel of which is read."""
-    task = Task(operation, form_of(operation, engine), grid, parameters, Workplace(memory, "planned", workers))
-    return task.plan(grid, needs_of(operation, parameters, (grid.shape[0], grid.shape[1], grid.shape[2])))
+    task = Task(operation.name, form_of(operation, engine), grid, parameters, Workplace(memory, "planned", workers))
+    return _first_plan(task, operation)
 
 
 def apply_blocks(
@@ -89,6 +83,7 @@ def apply_blocks(
     coarser: bool = True,
     classes: tuple[int, int] | None = None,
     progress: Progress | None = None,
+    told: Told | None = None,
     **parameters: Any,
 ) -> Volume:
     """Run an operation on a volume that may be larger than memory, block by block, into an OME-Zarr folder.
@@ -111,6 +106,7 @@ def apply_blocks(
     coarser : also make the coarser levels that viewers show first.
     classes : of an operation that gives a mask, labels for dark and bright instead.
     progress : called with the share done, 0..1.
+    told : called with the plan in words, the blocks and the memory that they need, before any is read.
     parameters : of the operation.
 
     Returns
@@ -133,57 +129,24 @@ def apply_blocks(
         key or voxels.identity(), found.name, found.engine_version(engine), said, repr(classes), code_key()
     )
     with crew(scheduler, workers) as people, building(path, named) as site:
-        task = Task(found, form, volume, values, Workplace(memory, scheduler, people.count))
+        task = Task(found.name, form, volume, values, Workplace(memory, scheduler, people.count))
+        if told is not None:
+            told(_first_plan(task, found).describe())
         there = voxels if scheduler is None else voxels.portable(site.folder)
         local, cut = task.survey(there, share, site.begun())
         local = local if classes is None else labelled(local, classes)
-        plan = _planned(task, local, cut, site)
-        _fill(task, plan, Make(there, site.voxels, local.make, local.given, local.needs), site, share)
         result = found.recorded(local.result, volume, engine, values)
         result = result if classes is None else record_classes(result, classes)
-        end_zarr(site.voxels, result, path.name, coarser=coarser, progress=share.next(1.0))
-        site.finish(path)
-    if progress is not None:
-        progress(1.0)
+        make(task, local, cut, there, site, share=share)
+        finish(site, result, path, share, coarser=coarser)
     return source_of(path).open()
+
+
+def _first_plan(task: Task, operation: Operation[Any]) -> BlockPlan:
+    """Say how the volume is cut up, as far as can be said without a look at its voxels."""
+    z, y, x = task.volume.shape
+    return task.plan(task.volume, needs_of(operation, task.parameters, (z, y, x)))
 
 
 def _operation(operation: str | Operation[Any]) -> Operation[Any]:
     return operations()[operation] if isinstance(operation, str) else operation
-
-
-def _fill(task: Task, plan: BlockPlan, work: Make, site: Building, share: Share) -> None:
-    """Make the blocks that are not there yet."""
-    boxes = dict(enumerate(plan.blocks()))
-    there = _intact(site, boxes, share.next(_CHECKING))
-    items = [Item(number, Place(box, work.needs(box))) for number, box in boxes.items() if number not in there]
-    tell, written = share.next(_MAKING), len(there)
-
-    def note(receipt: Receipt) -> None:
-        nonlocal written
-        site.ledger.add(receipt)
-        written += 1
-        tell(written / len(boxes))
-
-    task.place.run(work, items, note)
-
-
-def _planned(task: Task, local: Local, cut: Cut | None, building: Building) -> BlockPlan:
-    """Cut the result up as an earlier run did, if its blocks still fit into the memory; else begin anew."""
-    plan = task.plan(local.result, local.needs, begun=cut)
-    if building.begun() != (plan.block, plan.chunk):
-        building.clear()
-        begin_zarr(building.voxels, local.result.shape, local.result.dtype, chunks=plan.chunk)
-        building.begin(plan)
-    return plan
-
-
-def _intact(building: Building, boxes: dict[int, Box], tell: Progress) -> set[int]:
-    """Give the blocks that an earlier run wrote and that are still what it wrote."""
-    receipts, array = building.ledger.receipts(), finest_level(building.voxels)
-    intact = set()
-    for checked, (number, receipt) in enumerate(receipts.items(), 1):
-        if number in boxes and holds(array, boxes[number], receipt):
-            intact.add(number)
-        tell(checked / len(receipts))
-    return intact

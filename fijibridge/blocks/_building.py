@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from ..errors import WriteError
-from ..io import is_zarr, put_folder, write_text
+from ..io import check_zarr_place, is_zarr, put_folder, write_text
 from ._ledger import Ledger
 from ._plan import BlockPlan, Shape
 
@@ -66,8 +66,7 @@ def building(path: Path, key: str) -> Iterator[Building]:
     ------
     WriteError : `path` is something else than a Zarr folder, or nothing can be written beside it.
     """
-    if path.exists() and not is_zarr(path):
-        raise WriteError(f"cannot write {path}: something else than a Zarr folder is there; choose another name")
+    check_zarr_place(path)
     folder = path.with_name(f".{path.name}.{key[:16]}.blocks")
     if _taken(folder):
         # Two runs of the same at the same time: each in its own folder, and the later one replaces equal voxels.

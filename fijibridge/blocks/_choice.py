@@ -27,7 +27,7 @@ def goes_by_blocks(
     """
     z, y, x = volume.shape
     try:
-        task = Task(operation, form_of(operation, engine), volume, parameters, Workplace(memory))
+        task = Task(operation.name, form_of(operation, engine), volume, parameters, Workplace(memory))
         return task.cutting_of(volume, same_box).bytes_of((z, y, x)) > memory
     except ParameterError:
         if _COPIES * volume.size * volume.dtype.itemsize <= memory:

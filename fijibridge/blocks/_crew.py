@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import EngineMissingError, ParameterError, SettingsError
+from ..forest import cores
 
 _log = logging.getLogger(__name__)
 #: How many workers may be lost over one block before it is taken for the block's fault.
@@ -93,7 +94,7 @@ def expected_workers(scheduler: str | None, workers: int | None) -> int:
     held = _OPEN.get()
     if held is not None and held[0] == scheduler:
         return held[1].count
-    return workers or (_cores() if scheduler == "processes" else 1)
+    return workers or (cores() if scheduler == "processes" else 1)
 
 
 def _check(scheduler: str | None, workers: int | None) -> None:
@@ -115,8 +116,8 @@ def _open(stack: contextlib.ExitStack, scheduler: str, workers: int | None) -> C
 
 
 def _on_this_machine(stack: contextlib.ExitStack, distributed: Any, workers: int | None) -> Crew:
-    count = workers or _cores()
-    threads = max(_cores() // count, 1)
+    count = workers or cores()
+    threads = max(cores() // count, 1)
     dask = importlib.import_module("dask")
     surroundings = {**_MALLOC, **dict.fromkeys(_THREADS, threads)}
     stack.enter_context(dask.config.set({_NANNY: surroundings, "distributed.scheduler.allowed-failures": LOSSES}))
@@ -239,7 +240,3 @@ def _interrupt_kept() -> Iterator[None]:
 def _link(cluster: Any) -> str | None:
     link = cluster.dashboard_link
     return str(link) if link else None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

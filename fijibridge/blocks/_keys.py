@@ -9,9 +9,7 @@ import re
 from importlib.metadata import requires, version
 from pathlib import Path
 
-import numpy as np
-
-from ..volume import Volume, history, origin, voxel_size
+from ..volume import Volume, hash_voxels, history, origin, voxel_size
 
 #: All rooms that a step's voxels can depend on. Imports point downwards only, so nothing above can change a result:
 #: the command line or a report may be edited without anything being done anew.
@@ -22,12 +20,9 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def volume_key(volume: Volume) -> str:
-    """Hash the voxels slice by slice (the stack may be larger than memory), the grid and the history."""
+    """Hash the voxels, the grid and the history."""
     grid = f"{volume.shape} {volume.dtype} {voxel_size(volume)} {origin(volume)}"
-    digest = hashlib.sha256(f"{grid} {json.dumps(history(volume), sort_keys=True)}".encode())
-    for z in range(volume.shape[0]):
-        digest.update(np.ascontiguousarray(volume.data[z]).data)
-    return digest.hexdigest()
+    return hash_voxels(volume, before=f"{grid} {json.dumps(history(volume), sort_keys=True)}")
 
 
 @functools.cache

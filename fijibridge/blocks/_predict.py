@@ -8,25 +8,23 @@ from dataclasses import dataclass
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from ..forest import Forest, load_forest, save_forest
-from ..io import end_zarr
-from ..operation import BlockForm, Operation
+from ..operation import BlockForm
 from ..ops.parts import Box, Local, Place, blank
 from ..volume import Volume
-from ._apply import _fill, _planned
 from ._building import building
 from ._crew import crew
-from ._job import Make
 from ._keys import code_key, file_key, text_key
+from ._making import finish, make
 from ._plan import Shape
 from ._source import PathLike, source_of
-from ._task import Progress, Share, Task, Workplace
+from ._task import Progress, Share, Task, Told, Workplace
 
 _MODEL = "model.fbforest"
 #: Bytes for each voxel of the part that the forest walks over at a time, that part at most, and for tiles and trees.
@@ -44,6 +42,7 @@ def predict_blocks(
     key: str | None = None,
     coarser: bool = True,
     progress: Progress | None = None,
+    told: Told | None = None,
 ) -> Volume:
     """Label every voxel with a trained forest, block by block, into an OME-Zarr folder.
 
@@ -62,6 +61,7 @@ def predict_blocks(
     key : names the input, where it is known by a hash already; None = files by their times and sizes, else the voxels.
     coarser : also make the coarser levels that viewers show first.
     progress : called with the share done, 0..1.
+    told : called with the plan in words, the blocks and the memory that they need, before any is read.
 
     Returns
     -------
@@ -80,29 +80,19 @@ def predict_blocks(
     depth, height, width = volume.shape
     shape = (depth, height, width)
     form = BlockForm(_no_survey, _anywhere, _working)
-    # Tasks ask an operation for nothing but its name; a forest has no parameters of its own to enter into the table.
-    named = cast(Operation[Any], _Named("predict"))
     with crew(scheduler, workers) as people, building(path, _key(forest, key or voxels.identity())) as site:
-        task = Task(named, form, volume, {}, Workplace(memory, scheduler, people.count))
+        task = Task("predict", form, volume, {}, Workplace(memory, scheduler, people.count))
         there = voxels if scheduler is None else voxels.portable(site.folder)
         model = str((site.folder / _MODEL).resolve())
         save_forest(forest, model)
         needs = partial(_needs, model=model, shape=shape)
         given = {"model": model, "threads": people.threads, "shape": shape}
         local = Local(blank(volume, np.uint8), _label, given, needs)
-        plan = _planned(task, local, site.begun(), site)
-        _fill(task, plan, Make(there, site.voxels, local.make, given, needs), site, share)
-        end_zarr(site.voxels, forest.predicted(volume, local.result.data), path.name,
-                 coarser=coarser, progress=share.next(1.0))  # fmt: skip
-        site.finish(path)
-    if progress is not None:
-        progress(1.0)
+        if told is not None:
+            told(task.plan(local.result, needs).describe())
+        make(task, local, site.begun(), there, site, share=share)
+        finish(site, forest.predicted(volume, local.result.data), path, share, coarser=coarser)
     return source_of(path).open()
-
-
-@dataclass(frozen=True)
-class _Named:
-    name: str
 
 
 @dataclass(frozen=True)

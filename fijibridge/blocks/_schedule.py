@@ -9,8 +9,6 @@ from concurrent.futures import CancelledError
 from itertools import islice
 from typing import Any, TypeVar
 
-import dask
-
 from ..errors import SettingsError, WorkerDiedError
 from ._crew import LOSSES, Crew, crew
 
@@ -88,6 +86,8 @@ def attempt(work: Callable[[Item], Receipt], item: Item, version: str) -> Receip
             f"this worker has fijibridge {_version()} and the program that gives the work {version}; "
             "install the same version on all machines"
         )
+    import dask  # slow to import, and needed by workers alone
+
     # The memory was planned for one block in each worker, however many threads it was started with. What is read
     # through dask is read here: dask would send that on to the whole cluster, and the voxels from worker to worker.
     with _ONE_AT_A_TIME, dask.config.set(scheduler="threads"):

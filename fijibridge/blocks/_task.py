@@ -17,6 +17,7 @@ from ._schedule import run_all
 from ._source import Source
 
 Progress = Callable[[float], None]
+Told = Callable[[str], None]
 #: Share of what is still to do that one look at all blocks is taken for, in the progress.
 _LOOK = 0.3
 #: A block of the result, what is made of it for the file, and its compressed chunks.
@@ -58,7 +59,8 @@ class Share:
 class Task:
     """What is to be done, to what, and where."""
 
-    operation: Operation[Any]
+    #: Of the operation.
+    name: str
     form: BlockForm
     #: Voxels on disk, or none where only a plan is asked for.
     volume: Volume
@@ -115,7 +117,7 @@ class Task:
             read, written = prod(part) * self.volume.dtype.itemsize, prod(_size(box)) * made * _COPIES
             return read + written + self.form.working(part, **self.parameters)
 
-        return Cutting(self.operation.name, (shape[0], shape[1], shape[2]), divide, _reach(needs), cost)
+        return Cutting(self.name, (shape[0], shape[1], shape[2]), divide, _reach(needs), cost)
 
 
 def needs_of(operation: Operation[Any], parameters: Mapping[str, Any], shape: tuple[int, ...]) -> Callable[[Box], Box]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
-from dask.utils import parse_bytes
 
 from ..blocks import crew
 from ..errors import ParameterError
@@ -36,6 +34,8 @@ def parse_memory(text: str) -> int | None:
     """Read the option --memory, such as ``4GB`` or ``800MB``; None where it was not given."""
     if not text:
         return None
+    from dask.utils import parse_bytes  # slow to import
+
     try:
         size = int(parse_bytes(text))
     except ValueError:
@@ -45,23 +45,34 @@ def parse_memory(text: str) -> int | None:
     return size
 
 
+class Who(NamedTuple):
+    """Who works on blocks, and the memory for them; the names are those of the functions that are given them."""
+
+    scheduler: str | None
+    workers: int | None
+    memory: int | None
+
+
+def who_works(scheduler: str, workers: int | None, memory: str = "") -> Who:
+    """Read the options."""
+    return Who(scheduler or None, workers, parse_memory(memory))
+
+
 @contextmanager
-def workplace(scheduler: str, workers: int | None) -> Iterator[None]:
+def workplace(who: Who) -> Iterator[None]:
     """Hire those who work, for the commands within; the address of their dashboard is told on stderr."""
-    with crew(scheduler or None, workers, told=lambda link: typer.echo(f"Dashboard: {link}", err=True)):
+    with crew(who.scheduler, who.workers, told=lambda link: typer.echo(f"Dashboard: {link}", err=True)):
         yield
 
 
-def is_zarr_name(path: Path) -> bool:
-    """Tell whether a result is to be an OME-Zarr folder, which is written block by block."""
-    return path.name.lower().rstrip("/").endswith(".zarr")
+def tell_plan(words: str) -> None:
+    """Say on stderr how work goes through a volume, and the memory that it needs."""
+    typer.echo(words, err=True)
 
 
-def check_by_blocks(by_blocks: bool, scheduler: str, workers: int | None, memory: str) -> None:
+def check_by_blocks(by_blocks: bool, who: Who) -> None:
     """Refuse options that would do nothing."""
-    given = [
-        f"--{name}" for name, value in (("scheduler", scheduler), ("workers", workers), ("memory", memory)) if value
-    ]
+    given = [f"--{name}" for name, value in who._asdict().items() if value is not None]
     if given and not by_blocks:
         raise ParameterError(
             f"{', '.join(given)} {'is' if len(given) == 1 else 'are'} for work block by block, whose result is an "

@@ -18,18 +18,10 @@ from ..blocks import predict_blocks
 from ..errors import WriteError
 from ..forest import FeatureSet, Forest, Trainer, cross_validate, load_forest, read_ilastik, save_forest
 from ..forest.training import MIN_LEAF, TREES
-from ..io import write_volume
+from ..io import is_zarr_name, write_volume
 from ..volume import Volume, with_data
 from ._app import AsJson, Seed, Stack, UnitsOption, VoxelSizeOption
-from ._by_blocks import (
-    MemoryOption,
-    SchedulerOption,
-    WorkersOption,
-    check_by_blocks,
-    is_zarr_name,
-    parse_memory,
-    workplace,
-)
+from ._by_blocks import MemoryOption, SchedulerOption, WorkersOption, check_by_blocks, tell_plan, who_works, workplace
 from ._inputs import read_labels, read_stack
 from ._terminal import progress_bar
 
@@ -123,20 +115,19 @@ def predict(
     Memory stays small whatever the stack's size: it is read, labelled and written in pieces. Into an OME-Zarr folder
     it goes block by block, on several processes or machines too, and a run that was stopped goes on where it was.
     """
-    by_blocks = is_zarr_name(out) and slice_ is None
-    check_by_blocks(by_blocks, scheduler, workers, memory)
+    by_blocks, who = is_zarr_name(out) and slice_ is None, who_works(scheduler, workers, memory)
+    check_by_blocks(by_blocks, who)
     volume = read_stack(stack, voxel_size, units, mmap=True)
     forest = load_forest(model)
     shape = volume.shape if slice_ is None else (1, *volume.shape[1:])
     written, voxels = [out], int(np.prod(shape))
     start = time.perf_counter()
-    with progress_bar("predict") as tell, workplace(scheduler, workers):
+    with progress_bar("predict") as tell, workplace(who):
         report = _with_speed(tell, "predict", voxels)
         if by_blocks:
             predict_blocks(
-                forest, volume if voxel_size else stack, out, memory=parse_memory(memory),
-                scheduler=scheduler or None, workers=workers, progress=report,
-            )  # fmt: skip
+                forest, volume if voxel_size else stack, out, progress=report, told=tell_plan, **who._asdict()
+            )
         else:
             with _scratch(out, shape, np.uint8) as room:
                 write_volume(forest.predict(volume, z=slice_, out=room, progress=report), out)

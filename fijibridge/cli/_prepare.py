@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 from rich import box
@@ -16,7 +16,7 @@ from ..prepare import Prepared, step_records, steps_folder
 from ..prepare import prepare as prepare_stack
 from ..volume import Volume, describe_grid
 from ._app import AsJson, OutFolder, command_line
-from ._by_blocks import MemoryOption, SchedulerOption, WorkersOption, parse_memory, workplace
+from ._by_blocks import MemoryOption, SchedulerOption, Who, WorkersOption, tell_plan, who_works, workplace
 from ._terminal import progress_bar
 
 
@@ -53,25 +53,16 @@ def prepare(
     """
     found = load_recipe(recipe)
     start = find_step(found, from_) if from_ else None
+    who = who_works(scheduler, workers, memory)
     if dry_run:
-        who = Who(parse_memory(memory), scheduler or None, workers)
         _say_plan(found, out, start, who, as_json)
         return
-    with workplace(scheduler, workers), progress_bar("read the input") as tell:
+    with workplace(who), progress_bar("read the input") as tell:
         made = prepare_stack(
-            found, out, command=command_line(), start=start, clean=clean, zarr=zarr, memory=parse_memory(memory),
-            scheduler=scheduler or None, workers=workers, progress=tell,
-            told=lambda words: typer.echo(words, err=True),
+            found, out, command=command_line(), start=start, clean=clean, zarr=zarr, progress=tell,
+            told=tell_plan, **who._asdict(),
         )  # fmt: skip
     _say_prepared(made, as_json)
-
-
-class Who(NamedTuple):
-    """What steps are given to go block by block."""
-
-    memory: int | None
-    scheduler: str | None
-    workers: int | None
 
 
 def _say_plan(recipe: Recipe, out: Path, start: int | None, who: Who, as_json: bool) -> None:

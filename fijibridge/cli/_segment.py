@@ -11,21 +11,13 @@ import typer
 
 from ..blocks import apply_blocks
 from ..errors import ParameterError
-from ..io import write_volume
+from ..io import is_zarr_name, write_volume
 from ..operation import Engine
 from ..ops import AutoMethod, operations, telling
 from ..study.methods import labels_from_masks
 from ..volume import Volume
 from ._app import AsJson, Stack, UnitsOption, VoxelSizeOption
-from ._by_blocks import (
-    MemoryOption,
-    SchedulerOption,
-    WorkersOption,
-    check_by_blocks,
-    is_zarr_name,
-    parse_memory,
-    workplace,
-)
+from ._by_blocks import MemoryOption, SchedulerOption, WorkersOption, check_by_blocks, tell_plan, who_works, workplace
 from ._inputs import read_stack
 from ._terminal import progress_bar
 
@@ -67,15 +59,14 @@ def segment(
     Into an OME-Zarr folder it goes block by block in bounded memory; a run that was stopped goes on where it was.
     """
     name, parameters = _operation(method, value=value, low=low, high=high, flood=flood)
-    by_blocks = is_zarr_name(out)
-    check_by_blocks(by_blocks, scheduler, workers, memory)
+    by_blocks, who = is_zarr_name(out), who_works(scheduler, workers, memory)
+    check_by_blocks(by_blocks, who)
     volume = read_stack(stack, voxel_size, units, mmap=by_blocks)
-    with progress_bar(method) as tell, workplace(scheduler, workers):
+    with progress_bar(method) as tell, workplace(who):
         if by_blocks:
             labels = apply_blocks(
-                name, volume if voxel_size else stack, out, engine=engine, memory=parse_memory(memory),
-                scheduler=scheduler or None, workers=workers, classes=_CLASSES,
-                progress=lambda share: tell(method, share), **parameters,
+                name, volume if voxel_size else stack, out, engine=engine, classes=_CLASSES,
+                progress=lambda share: tell(method, share), told=tell_plan, **who._asdict(), **parameters,
             )  # fmt: skip
         else:
             with telling(lambda share: tell(method, share)):

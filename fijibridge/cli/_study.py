@@ -15,7 +15,7 @@ from ..study.elsewhere import make_cells
 from ..study.run import run_study
 from ..study.study_report import records, write_study
 from ._app import AsJson, OutFolder, Seed, command_line
-from ._by_blocks import SchedulerOption, WorkersOption, workplace
+from ._by_blocks import SchedulerOption, WorkersOption, who_works, workplace
 from ._fiji import ImageJ
 from ._terminal import progress_bar
 
@@ -49,7 +49,7 @@ def study(
         use(imagej)
     phantom_study = quick_study if quick else paper_study
     config = phantom_study(seed=seed) if file is None else read_study(file)
-    with progress_bar("start") as tell, workplace(scheduler, workers):
+    with progress_bar("start") as tell, workplace(who_works(scheduler, workers)):
         if scheduler:
             make_cells(config, out, scheduler=scheduler, workers=workers, progress=tell)
         result = run_study(config, out, progress=lambda text, share: tell(text, 0.97 * share))

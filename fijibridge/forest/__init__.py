@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._blocks import cores
 from .compute import compute_features
 from .export import export_onnx
 from .features import FeatureSet
@@ -37,6 +38,7 @@ __all__ = [
     "Suggestion",
     "Trainer",
     "compute_features",
+    "cores",
     "cross_validate",
     "export_onnx",
     "load_forest",

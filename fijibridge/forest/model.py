@@ -111,7 +111,19 @@ class Forest:
 
     def check(self, volume: Volume) -> None:
         """Raise ModelError where the forest was trained on other voxels than those of the volume."""
-        self._check(volume)
+        size = voxel_size(check_volume(volume))
+        if self.dimensions == 3 and volume.shape[0] == 1:
+            raise ModelError(
+                "the forest was trained on a 3-D volume and cannot label a single slice; give it the volume"
+            )
+        if self.dimensions == 2 and not self.features.flat and volume.shape[0] > 1:
+            raise ModelError(
+                f"the forest was trained on a single slice, got a volume of {volume.shape[0]}; "
+                "train with FeatureSet(..., flat=True) to label slices one by one"
+            )
+        if not _same_voxels(self.voxel_size, size, self.dimensions):
+            mine, other = _words(self.voxel_size), _words(size)
+            raise ModelError(f"the forest was trained on voxels of {mine}, the volume has {other}; resample it first")
 
     def predicted(self, volume: Volume, labels: Any) -> Volume:
         """Give labels, made by parts, the grid of their volume and its history with this step behind it."""
@@ -205,7 +217,7 @@ class Forest:
         self, volume: Volume, z: int | None, out: Any, channels: tuple[int, ...], dtype: type[np.generic]
     ) -> tuple[Box, Any]:
         """Check the volume, and give the region asked for and the array to write it to."""
-        self._check(volume)
+        self.check(volume)
         depth, ny, nx = volume.shape
         if z is not None and not 0 <= z < depth:
             raise ParameterError(f"the volume has slices 0 to {depth - 1}, got z = {z}")
@@ -218,21 +230,6 @@ class Forest:
                 f"out must be {np.dtype(dtype)} of shape {shape}, got {out.dtype} of {tuple(out.shape)}"
             )
         return box, out
-
-    def _check(self, volume: Volume) -> None:
-        size = voxel_size(check_volume(volume))
-        if self.dimensions == 3 and volume.shape[0] == 1:
-            raise ModelError(
-                "the forest was trained on a 3-D volume and cannot label a single slice; give it the volume"
-            )
-        if self.dimensions == 2 and not self.features.flat and volume.shape[0] > 1:
-            raise ModelError(
-                f"the forest was trained on a single slice, got a volume of {volume.shape[0]}; "
-                "train with FeatureSet(..., flat=True) to label slices one by one"
-            )
-        if not _same_voxels(self.voxel_size, size, self.dimensions):
-            mine, other = _words(self.voxel_size), _words(size)
-            raise ModelError(f"the forest was trained on voxels of {mine}, the volume has {other}; resample it first")
 
     def _finish(self, volume: Volume, z: int | None, data: Any, operation: str) -> Volume:
         here = volume if z is None else volume[z : z + 1]

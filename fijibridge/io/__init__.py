@@ -15,8 +15,7 @@ from ._files import make_folder, put_folder, write_text
 from ._folder import read_folder, read_slices
 from ._formats import WRITABLE, read_file, write_file
 from ._stack import Stack
-from ._zarr import ENDING as ZARR
-from ._zarr import is_zarr, read_zarr, stored_voxels
+from ._zarr import check_zarr_place, is_zarr, is_zarr_name, read_zarr, stored_voxels
 from ._zarr_write import Version as ZarrVersion
 from ._zarr_write import begin_zarr, end_zarr, finest_level, write_zarr
 
@@ -24,10 +23,12 @@ __all__ = [
     "WRITABLE",
     "ZarrVersion",
     "begin_zarr",
+    "check_zarr_place",
     "convert_volume",
     "end_zarr",
     "finest_level",
     "is_zarr",
+    "is_zarr_name",
     "make_folder",
     "put_folder",
     "read_volume",
@@ -142,7 +143,7 @@ def write_volume(
     VolumeError : `volume` does not keep the Volume contract.
     """
     check_volume(volume)
-    if Path(path).name.lower().endswith(ZARR):
+    if is_zarr_name(Path(path)):
         write_zarr(volume, Path(path), version=ome_zarr, sharded=sharded, progress=progress)
         return
     write_file(volume, Path(path), progress)

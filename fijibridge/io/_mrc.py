@@ -12,10 +12,11 @@ from ..errors import ReadError, WriteError
 from ..volume import Volume, voxel_size
 from ._calibration import UNKNOWN, Calibration, from_lengths
 from ._outside import broken, package, reading
-from ._pieces import by_planes, let_go
+from ._pieces import by_planes
 from ._raw import read_packed, read_raw
 from ._stack import Stack
 from ._streams import Packed
+from .layers import let_go
 
 #: Voxels by mode.
 _TYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -46,10 +45,3 @@ def by_planes(data: Any) -> Any:
         return Layers(data, 1) if isinstance(data, np.memmap) else data
     plane = data.dtype.itemsize * int(np.prod(data.shape[1:], dtype=object))
     return Layers(data, int(min(max(chunks[0]), max(1, MOST // plane))))
-
-
-def let_go(mapped: Any) -> None:
-    """Give back the pages of a mapped file that were read or written: they must not add up to the whole file."""
-    pages = getattr(mapped, "_mmap", None)
-    if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        pages.madvise(mmap.MADV_DONTNEED)

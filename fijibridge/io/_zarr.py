@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from ..errors import ReadError
+from ..errors import ReadError, WriteError
 from ..volume import DIMS
 from ._calibration import UNKNOWN, Calibration, from_lengths
 from ._history import from_value
@@ -35,6 +35,17 @@ _MOST_INDEX = 2**28
 def is_zarr(path: Path) -> bool:
     """Tell whether a folder is a Zarr group or array."""
     return path.is_dir() and any((path / mark).is_file() for mark in _MARKS)
+
+
+def is_zarr_name(path: Path) -> bool:
+    """Tell whether a name is that of an OME-Zarr folder, there or not."""
+    return path.name.lower().endswith(ENDING)
+
+
+def check_zarr_place(path: Path) -> None:
+    """Raise WriteError where something else than a Zarr folder is in the way of one."""
+    if path.exists() and not is_zarr(path):
+        raise WriteError(f"cannot write {path}: something else than a Zarr folder is there; choose another name")
 
 
 def read_zarr(path: Path, mmap: bool, progress: Progress | None) -> Stack:

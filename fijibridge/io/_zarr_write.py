@@ -15,13 +15,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ParameterError, WriteError
+from ..errors import ParameterError
 from ..volume import DIMS, Volume, VoxelSize, history, origin, voxel_size
 from ._files import atomic_folder
 from ._history import to_value
 from ._pieces import by_planes, pieces
 from ._pyramid import coarsen, is_labels, levels
-from ._zarr import NOTE, is_zarr
+from ._zarr import NOTE, check_zarr_place
 
 Version = Literal["0.4", "0.5"]
 Progress = Callable[[float], None]
@@ -49,8 +49,7 @@ def write_zarr(
     WriteError : the folder is not there or takes nothing, or `path` is a file or a folder that is no Zarr.
     ParameterError : `sharded` with version 0.4, which has no shards.
     """
-    if path.exists() and not is_zarr(path):
-        raise WriteError(f"cannot write {path}: something else than a Zarr folder is there; choose another name")
+    check_zarr_place(path)
     tell = progress or (lambda _share: None)
     with atomic_folder(path) as folder:
         many = version == "0.5" and _count(volume.shape) > _MANY if sharded is None else sharded

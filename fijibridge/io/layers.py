@@ -62,7 +62,12 @@ def _read(array: Any, key: Any) -> NDArray[Any]:
     """Copy a part into memory; pages of a mapped file are given back, so that they do not add up to the whole."""
     found = array[key]
     part = np.array(found) if isinstance(array, np.ndarray) else np.asarray(found)
-    pages = getattr(array, "_mmap", None)
+    let_go(array)
+    return part
+
+
+def let_go(mapped: Any) -> None:
+    """Give back the pages of a mapped file that were read or written: they must not add up to the whole file."""
+    pages = getattr(mapped, "_mmap", None)
     if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         pages.madvise(mmap.MADV_DONTNEED)
-    return part

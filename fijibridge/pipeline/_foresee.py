@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..blocks import expected_workers, plan_on
-from ..errors import FijibridgeError
 from ..ops.parts import blank
 from ..volume import Volume
-from ._recipe import RecipeStep
+from ._recipe import RecipeStep, in_step
 from ._way import Way
 
 
@@ -42,12 +41,9 @@ def foresee(
     way, said = Way(Path(), memory, scheduler, workers), list[str]()
     grid: Volume | None = blank(volume, volume.dtype)
     for number, step in enumerate(steps, first):
-        try:
+        with in_step(number):
             said.append("" if grid is None else _words(way, step, grid))
             grid = None if grid is None else step.operation.grid_after(grid, step.parameters)
-        except FijibridgeError as error:
-            error.args = (f"step {number}: {error}", *error.args[1:])
-            raise
     return tuple(said)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 from .. import ops as _ops  # noqa: F401  importing it fills the table of operations
-from ..errors import EngineMissingError, ParameterError, RecipeError
+from ..errors import EngineMissingError, FijibridgeError, ParameterError, RecipeError
 from ..io import read_volume
 from ..operation import Engine, Operation, jsonable, operations
 from ..volume import Step, Units, Volume
@@ -135,6 +136,16 @@ def find_step(recipe: Recipe, wanted: str) -> int:
         numbers = " and ".join(str(number) for number, name in enumerate(names, 1) if name == wanted)
         raise RecipeError(f"steps {numbers} of the recipe are all {wanted!r}; name the step by its number")
     return names.index(wanted) + 1
+
+
+@contextlib.contextmanager
+def in_step(number: int) -> Iterator[None]:
+    """Have errors within say which step they are of; kind, detail and exit code stay."""
+    try:
+        yield
+    except FijibridgeError as error:
+        error.args = (f"step {number}: {error}", *error.args[1:])
+        raise
 
 
 def check_known(name: object, known: tuple[str, ...], what: str) -> None:

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..blocks import code_key, text_key, volume_key
-from ..errors import FijibridgeError, VolumeError
+from ..errors import VolumeError
 from ..io import make_folder
 from ..io.spill import spilling
 from ..ops import telling
 from ..volume import Volume
 from ._foresee import foresee
-from ._recipe import Recipe, RecipeStep
+from ._recipe import Recipe, RecipeStep, in_step
 from ._store import StepFile, Store
 from ._way import Way
 
@@ -189,13 +189,8 @@ def _resume(planned: tuple[Planned, ...], store: Store, before: Volume, way: Way
 def _do(entry: Planned, volume: Volume, store: Store, way: Way, tell: Callable[[float], None]) -> StepFile:
     tell(0.0)
     began = time.perf_counter()
-    try:
-        with telling(lambda share: tell((1 - _WRITING) * share)):
-            made = way.run(entry.step, entry.name, volume, progress=lambda share: tell((1 - _WRITING) * share))
-    except FijibridgeError as error:
-        # The error keeps its kind, its detail and its exit code; only its sentence gains the place.
-        error.args = (f"step {entry.number}: {error}", *error.args[1:])
-        raise
+    with in_step(entry.number), telling(lambda share: tell((1 - _WRITING) * share)):
+        made = way.run(entry.step, entry.name, volume, progress=lambda share: tell((1 - _WRITING) * share))
     written = store.write(
         entry.name, made, time.perf_counter() - began, lambda share: tell(1 - _WRITING + _WRITING * share)
     )

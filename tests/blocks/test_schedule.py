@@ -18,13 +18,15 @@ from fijibridge.blocks._crew import _library, crew, slurm_cluster
 from fijibridge.blocks._schedule import attempt, run_all
 from fijibridge.errors import EngineMissingError, ParameterError, SettingsError, WorkerDiedError
 
+_BEFORE = signal.getsignal(signal.SIGINT)
 #: Its defaults must be there before a test sets and takes away others.
 _library("dask_jobqueue")
+_AFTER = signal.getsignal(signal.SIGINT)
 
 
 def test_ctrl_c_stays_what_it_was():
     """dask-jobqueue takes it when imported: a notebook's Ctrl-C would end the notebook."""
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert _AFTER is _BEFORE
 
 
 def test_without_a_scheduler_the_items_are_done_in_their_order():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -56,6 +57,14 @@ def test_segment_refuses_options_that_would_do_nothing(run, stack, tmp_path, opt
     assert code == 3
     assert told in " ".join(error.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plan_and_its_memory_are_told_before_the_work(run, stack, tmp_path):
+    """Whoever waits for hours wants to know beforehand what will be taken; stdout stays for the result."""
+    code, said, told = run("segment", stack / "grey.tif", "-o", tmp_path / "labels.zarr", "--memory", "700MB", "--json")
+    assert code == 0
+    assert re.search(r"threshold: 1 block of .* voxels; needs \d+ MB", " ".join(told.split()))
+    assert json.loads(said)["file"].endswith("labels.zarr")
 
 
 def test_a_memory_that_is_no_size_is_one_sentence(run, stack, tmp_path):
