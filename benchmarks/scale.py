@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from importlib.metadata import version
+from os import cpu_count
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,15 @@ class Memory(threading.Thread):
         return self.peak
 
 
-def one(name: str, shape: tuple[int, ...], workers: int, memory: int, scratch: Path) -> dict[str, float]:
+def one(
+    name: str, shape: tuple[int, ...], workers: int, memory: int, scratch: Path, *, stored: bool
+) -> dict[str, float]:
     """Do one run in this process; `workers` 0 is this process by itself, with its threads."""
     volume, model = lazy(shape), forest() if name == "forest" else None
     tile()
+    if stored:
+        fb.write_volume(volume, scratch / "in.zarr")
+        volume = fb.read_volume(scratch / "in.zarr", mmap=True)
     seen: dict[str, Any] = {}
 
     def look(_share: float) -> None:
@@ -142,17 +148,19 @@ def measure(name: str, size: str, workers: int, given: argparse.Namespace) -> li
         if shutil.disk_usage(folder).free < 2 * np.prod(shape):
             print(f"{name} {size}: left out, the disk has no room for it")
             return []
-        order = [name, ",".join(map(str, shape)), str(workers), str(int(given.memory_gb * 1e9)), folder]
+        sizes, memory = ",".join(map(str, shape)), str(int(given.memory_gb * 1e9))
+        order = [name, sizes, str(workers), memory, folder, str(given.stored)]
         done = subprocess.run([sys.executable, __file__, "--one", *order], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
-    who = f"{name}, {workers} workers" if workers else f"{name}, one process"
+    what, who = name + " of a stored volume" * given.stored, f"{workers} workers" if workers else "one process"
+    who = f"{what}, {who}"
     words = " x ".join(map(str, shape))
     memory = (
         f"{found['peak_mb']:.0f} MB, {found['over_start_mb']:.0f} over the start, planned {found['planned_mb']:.0f}"
     )
     moved = f"read {found['read_per_voxel']:.2f}, written {found['written_per_voxel']:.2f}"
     speed = f"{found['cpu_ns_per_voxel']:8.1f} ns/voxel {found['seconds']:7.1f} s"
-    print(f"{who:>22} {words:>18} {speed}  {memory}, {moved}", flush=True)
+    print(f"{who:>40} {words:>18} {speed}  {memory}, {moved}", flush=True)
     unit = {"cpu_ns_per_voxel": "ns", "seconds": "s", "read_per_voxel": "", "written_per_voxel": "bytes"}
     return [
         {"name": who, "size": words, "metric": metric, "value": value, "unit": unit.get(metric, "MB")}
@@ -161,23 +169,30 @@ def measure(name: str, size: str, workers: int, given: argparse.Namespace) -> li
 
 
 def plan(rows: list[dict[str, Any]], voxels: float, cores: int, price: float) -> list[str]:
-    """Extrapolate from the largest volume that one worker did."""
+    """Extrapolate from the largest volume that was done with a worker on each core of this machine.
+
+    A core is taken to be busy from the start to the end of a run, also where it waited: that is what has to be paid.
+    """
     lines = [
         f"{voxels:.0e} voxels of one byte on {cores} cores, at {price:g} per core-hour (an example):", "",
-        "| | measured on | ns/voxel | core-hours | hours | memory, GB | read, TB | written, TB | cost |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| | measured on | ns of a core a voxel | core-hours | hours | memory, GB | read, TB | written, TB "
+        "| disks, GB/s | cost |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]  # fmt: skip
+    here = cpu_count()
     for name in NAMES:
-        mine = [row for row in rows if row["name"] == f"{name}, 1 workers"]
+        mine = [row for row in rows if row["name"] == f"{name}, {here} workers"]
         if not mine:
             continue
         size = max((row["size"] for row in mine), key=lambda text: np.prod([int(n) for n in text.split(" x ")]))
         found = {row["metric"]: row["value"] for row in mine if row["size"] == size}
-        hours = found["cpu_ns_per_voxel"] * voxels / 1e9 / 3600
+        each = found["seconds"] * here / np.prod([int(n) for n in size.split(" x ")])
+        core_hours = each * voxels / 3600
+        read, written = (found[f"{way}_per_voxel"] * voxels / 1e12 for way in ("read", "written"))
         lines.append(
-            f"| {name} | {size} | {found['cpu_ns_per_voxel']:.0f} | {hours:,.0f} | {hours / cores:.1f} "
-            f"| {found['peak_mb'] * cores / 1e3:,.0f} | {found['read_per_voxel'] * voxels / 1e12:.2f} "
-            f"| {found['written_per_voxel'] * voxels / 1e12:.2f} | {hours * price:,.0f} |"
+            f"| {name} | {size} | {each * 1e9:.0f} | {core_hours:,.1f} | {core_hours / cores:.2f} "
+            f"| {found['peak_mb'] / here * cores / 1e3:,.0f} | {read:.2f} | {written:.2f} "
+            f"| {1000 * (read + written) / (core_hours / cores * 3600):,.1f} | {core_hours * price:,.2f} |"
         )
     return lines
 
@@ -195,7 +210,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--voxels", type=float, default=1e12, help="of the plan")
     parser.add_argument("--cores", type=int, default=100, help="of the plan")
     parser.add_argument("--price", type=float, default=0.05, help="of a core-hour, in the plan")
-    parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--stored", action="store_true", help="read it from an OME-Zarr that is written before")
+    parser.add_argument("--one", nargs=6, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.quick:
         given.sizes, given.workers = ["128"], [0, 2]
@@ -205,8 +221,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     given = arguments()
     if given.one:
-        name, shape, workers, memory, scratch = given.one
-        found = one(name, tuple(map(int, shape.split(","))), int(workers), int(memory), Path(scratch))
+        name, shape, workers, memory, scratch, stored = given.one
+        sizes = tuple(map(int, shape.split(",")))
+        found = one(name, sizes, int(workers), int(memory), Path(scratch), stored=stored == "True")
         print(json.dumps(found))
         return
     if given.plan:

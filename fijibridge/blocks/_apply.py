@@ -138,7 +138,7 @@ def apply_blocks(
         result = found.recorded(local.result, volume, engine, values)
         result = result if classes is None else record_classes(result, classes)
         make(task, local, cut, there, site, share=share)
-        finish(site, result, path, share, coarser=coarser)
+        finish(task, site, result, path, share, coarser=coarser)
     return source_of(path).open()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from ..io import begin_zarr, end_zarr, finest_level
+from ..io import SHARD, begin_zarr, end_zarr, finest_level, has_many
 from ..ops.parts import Box, Local, Place
 from ..volume import Volume
 from ._building import Building
@@ -23,7 +24,7 @@ def make(task: Task, local: Local, cut: Cut | None, source: Source, site: Buildi
     plan = _planned(task, local, cut, site)
     work = Make(source, site.voxels, local.make, local.given, local.needs)
     boxes = dict(enumerate(plan.blocks()))
-    there = _intact(site, boxes, share.next(_CHECKING))
+    there = _intact(task, site, boxes, share.next(_CHECKING))
     items = [Item(number, Place(box, work.needs(box))) for number, box in boxes.items() if number not in there]
     tell, written = share.next(_MAKING), len(there)
 
@@ -36,10 +37,10 @@ def make(task: Task, local: Local, cut: Cut | None, source: Source, site: Buildi
     task.place.run(work, items, note)
 
 
-def finish(site: Building, result: Volume, path: Path, share: Share, *, coarser: bool) -> None:
+def finish(task: Task, site: Building, result: Volume, path: Path, share: Share, *, coarser: bool) -> None:
     """Write what belongs beside the voxels, grid, history and coarser levels, and give the whole its name."""
     tell = share.next(1.0)
-    end_zarr(site.voxels, result, path.name, coarser=coarser, progress=tell)
+    end_zarr(site.voxels, result, path.name, coarser=coarser, run=task.place.run, progress=tell)
     site.finish(path)
     tell(1.0)
 
@@ -49,17 +50,40 @@ def _planned(task: Task, local: Local, cut: Cut | None, site: Building) -> Block
     plan = task.plan(local.result, local.needs, begun=cut)
     if site.begun() != (plan.block, plan.chunk):
         site.clear()
-        begin_zarr(site.voxels, local.result.shape, local.result.dtype, chunks=plan.chunk)
+        begin_zarr(site.voxels, local.result.shape, local.result.dtype, chunks=plan.chunk, shard=_shard(plan))
         site.begin(plan)
     return plan
 
 
-def _intact(site: Building, boxes: dict[int, Box], tell: Progress) -> set[int]:
+def _shard(plan: BlockPlan) -> tuple[int, ...] | None:
+    """Say how many chunks lie in one file, where there are many: all of a file are in one block, which writes it."""
+    if not has_many(plan.shape, plan.chunk):
+        return None
+    axes = zip(SHARD, plan.block, plan.chunk, plan.shape, strict=True)
+    found = tuple(next(n for n in range(most, 0, -1) if block % (n * chunk) == 0 or block == whole)
+                  for most, block, chunk, whole in axes)  # fmt: skip
+    return found if max(found) > 1 else None
+
+
+@dataclass(frozen=True)
+class Check:
+    """Work that reads blocks again which an earlier run wrote, and gives the number of each that is still the same."""
+
+    folder: Path
+
+    def __call__(self, item: tuple[Box, Receipt]) -> int | None:
+        box, receipt = item
+        return receipt.block if holds(finest_level(self.folder), box, receipt) else None
+
+
+def _intact(task: Task, site: Building, boxes: dict[int, Box], tell: Progress) -> set[int]:
     """Give the blocks that an earlier run wrote and that are still what it wrote."""
-    receipts, array = site.ledger.receipts(), finest_level(site.voxels)
-    intact = set()
-    for checked, (number, receipt) in enumerate(receipts.items(), 1):
-        if number in boxes and holds(array, boxes[number], receipt):
-            intact.add(number)
-        tell(checked / len(receipts))
-    return intact
+    receipts = [receipt for receipt in site.ledger.receipts().values() if receipt.block in boxes]
+    found: list[int | None] = []
+
+    def note(block: int | None) -> None:
+        found.append(block)
+        tell(len(found) / len(receipts))
+
+    task.place.run(Check(site.voxels), [(boxes[receipt.block], receipt) for receipt in receipts], note)
+    return {block for block in found if block is not None}

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import psutil
 
 from ..errors import ParameterError
+from ..io import SHARD, has_many
 from ..ops.parts import Box
 
 Shape = tuple[int, int, int]
@@ -182,4 +183,10 @@ def _choose(cutting: Cutting, memory: int, workers: int) -> Cut:
             "give it more memory, or fewer workers"
         )
     z, y, x = (min(part, most) for part, most in zip(least, CHUNK, strict=True))
-    return cutting.largest(least, memory // workers), (z, y, x)
+    return cutting.largest(_files_of(least, cutting, memory // workers), memory // workers), (z, y, x)
+
+
+def _files_of(least: Shape, cutting: Cutting, room: int) -> Shape:
+    """Make the smallest block as large as a file of many chunks, where there are so many and it fits."""
+    z, y, x = (min(n * part, size) for n, part, size in zip(SHARD, least, cutting.shape, strict=True))
+    return (z, y, x) if has_many(cutting.shape, least) and cutting.bytes_of((z, y, x)) <= room else least

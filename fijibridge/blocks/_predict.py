@@ -91,7 +91,7 @@ def predict_blocks(
         if told is not None:
             told(task.plan(local.result, needs).describe())
         make(task, local, site.begun(), there, site, share=share)
-        finish(site, forest.predicted(volume, local.result.data), path, share, coarser=coarser)
+        finish(task, site, forest.predicted(volume, local.result.data), path, share, coarser=coarser)
     return source_of(path).open()
 
 

@@ -37,7 +37,7 @@ class Workplace:
         """Give how many blocks are in memory at a time."""
         return self.workers or 1
 
-    def run(self, work: Callable[[Item], Any], items: Sequence[Item], done: Callable[[Any], None]) -> None:
+    def run(self, work: Callable[[Any], Any], items: Sequence[Any], done: Callable[[Any], None]) -> None:
         """Do the work for every item."""
         run_all(work, items, scheduler=self.scheduler, workers=self.workers, done=done)
 

@@ -16,10 +16,11 @@ from ._folder import read_folder, read_slices
 from ._formats import WRITABLE, read_file, write_file
 from ._stack import Stack
 from ._zarr import check_zarr_place, is_zarr, is_zarr_name, read_zarr, stored_voxels
+from ._zarr_write import SHARD, begin_zarr, end_zarr, finest_level, has_many, write_zarr
 from ._zarr_write import Version as ZarrVersion
-from ._zarr_write import begin_zarr, end_zarr, finest_level, write_zarr
 
 __all__ = [
+    "SHARD",
     "WRITABLE",
     "ZarrVersion",
     "begin_zarr",
@@ -27,6 +28,7 @@ __all__ = [
     "convert_volume",
     "end_zarr",
     "finest_level",
+    "has_many",
     "is_zarr",
     "is_zarr_name",
     "make_folder",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +17,12 @@ from ._pieces import pieces
 _SMALLEST = 256
 #: Integers with no more different values than this are taken for labels, of which no means are made.
 _LABELS = 8
+#: Bytes of a level that are made at a time by one worker, some files.
+_PART = 16 << 20
+
+Box: TypeAlias = tuple[slice, ...]
+#: Does work for boxes, in this process or elsewhere, and calls a third with what each gives.
+Run: TypeAlias = Callable[[Callable[[Box], Any], Sequence[Box], Callable[[Any], None]], None]
 
 
 def levels(shape: tuple[int, ...], spacing: NDArray[np.float64]) -> list[NDArray[np.int64]]:
@@ -34,28 +44,67 @@ def is_labels(array: Any) -> bool:
     return array.dtype.kind in "iu" and len(np.unique(some)) <= _LABELS
 
 
-def coarsen(fine: Any, coarse: Any, step: NDArray[np.int64], *, nearest: bool) -> None:
-    """Fill a level from the one before, in bounded parts; labels keep one value, grey levels become the mean."""
-    # A file of the coarse level is put together from whole chunks of the fine one, so that both are touched once.
-    unit, part = coarse.shards or coarse.chunks, [max(1, n // int(by)) for n, by in zip(fine.chunks, step, strict=True)]
-    for box in pieces(coarse.shape, unit, fine.dtype.itemsize, most=1):
+def in_order(work: Callable[[Box], Any], boxes: Sequence[Box], done: Callable[[Any], None]) -> None:
+    """Do the work for one box after the other."""
+    for box in boxes:
+        done(work(box))
+
+
+@dataclass(frozen=True)
+class Coarsen:
+    """Work that makes parts of a level from the one before; goes to other processes, and doing a part twice is no harm.
+
+    Labels keep one value, grey levels become the mean.
+    """
+
+    folder: Path
+    level: int
+    step: tuple[int, ...]
+    nearest: bool
+
+    def __call__(self, box: Box) -> None:
+        """Make a part of whole files."""
+        group = importlib.import_module("zarr").open_group(store=str(self.folder), mode="r+")
+        fine, coarse = group[str(self.level - 1)], group[str(self.level)]
+        corner, shape = [side.start for side in box], [side.stop - side.start for side in box]
+        for file in pieces(shape, coarse.shards or coarse.chunks, fine.dtype.itemsize, most=1):
+            here = _moved(file, corner)
+            coarse[here] = self._made(fine, here)
+
+    def _made(self, fine: Any, box: Box) -> NDArray[Any]:
+        # Put together from whole chunks of the fine level, so that these are unpacked once.
+        part = [max(1, n // by) for n, by in zip(fine.chunks, self.step, strict=True)]
         made = np.empty([side.stop - side.start for side in box], fine.dtype)
         for inner in pieces(made.shape, part, fine.dtype.itemsize, most=1):
-            wide = (
-                slice((side.start + cut.start) * int(by), (side.start + cut.stop) * int(by))
-                for side, cut, by in zip(box, inner, step, strict=True)
-            )
+            coarse = _moved(inner, [side.start for side in box])
+            wide = (slice(side.start * by, side.stop * by) for side, by in zip(coarse, self.step, strict=True))
             block = np.asarray(fine[tuple(wide)])
-            made[inner] = block[tuple(slice(None, None, int(by)) for by in step)] if nearest else _mean(block, step)
-        coarse[box] = made
+            made[inner] = block[tuple(slice(None, None, by) for by in self.step)] if self.nearest else self._mean(block)
+        return made
+
+    def _mean(self, block: NDArray[Any]) -> NDArray[Any]:
+        """Average boxes of `step` voxels; those at the end may be smaller."""
+        made: NDArray[Any] = block.astype(np.float32 if block.dtype.itemsize < 8 else np.float64)
+        for axis, by in enumerate(self.step):
+            starts = np.arange(0, made.shape[axis], by)
+            counts = np.diff([*starts, made.shape[axis]])
+            total = np.add.reduceat(made, starts, axis=axis)
+            made = total / counts.reshape([-1 if n == axis else 1 for n in range(3)]).astype(made.dtype)
+        return np.rint(made).astype(block.dtype) if block.dtype.kind in "iu" else made
 
 
-def _mean(block: NDArray[Any], step: NDArray[np.int64]) -> NDArray[Any]:
-    """Average boxes of `step` voxels; those at the end may be smaller."""
-    made: NDArray[Any] = block.astype(np.float32 if block.dtype.itemsize < 8 else np.float64)
-    for axis, by in enumerate(step):
-        starts = np.arange(0, made.shape[axis], int(by))
-        counts = np.diff([*starts, made.shape[axis]])
-        total = np.add.reduceat(made, starts, axis=axis)
-        made = total / counts.reshape([-1 if n == axis else 1 for n in range(3)]).astype(made.dtype)
-    return np.rint(made).astype(block.dtype) if block.dtype.kind in "iu" else made
+def coarsen(work: Coarsen, level: Any, run: Run, tell: Callable[[float], None]) -> None:
+    """Fill a level, in parts of some megabytes."""
+    boxes = pieces(level.shape, level.shards or level.chunks, level.dtype.itemsize, most=_PART)
+    done = 0
+
+    def note(_: Any) -> None:
+        nonlocal done
+        done += 1
+        tell(done / len(boxes))
+
+    run(work, boxes, note)
+
+
+def _moved(box: Box, by: Sequence[int]) -> Box:
+    return tuple(slice(side.start + n, side.stop + n) for side, n in zip(box, by, strict=True))

@@ -20,7 +20,7 @@ from ..volume import DIMS, Volume, VoxelSize, history, origin, voxel_size
 from ._files import atomic_folder
 from ._history import to_value
 from ._pieces import by_planes, pieces
-from ._pyramid import coarsen, is_labels, levels
+from ._pyramid import Coarsen, Run, coarsen, in_order, is_labels, levels
 from ._zarr import NOTE, check_zarr_place
 
 Version = Literal["0.4", "0.5"]
@@ -28,7 +28,7 @@ Progress = Callable[[float], None]
 
 _CHUNK = (32, 256, 256)
 #: Chunks of a shard along each axis, and from how many chunks on a level is written in shards.
-_SHARD, _MANY = (1, 4, 4), 2000
+SHARD, _MANY = (1, 4, 4), 2000
 _UNITS = {"nm": "nanometer", "um": "micrometer"}
 
 
@@ -52,8 +52,8 @@ def write_zarr(
     check_zarr_place(path)
     tell = progress or (lambda _share: None)
     with atomic_folder(path) as folder:
-        many = version == "0.5" and _count(volume.shape) > _MANY if sharded is None else sharded
-        begin_zarr(folder, volume.shape, volume.dtype, version=version, sharded=many)
+        many = version == "0.5" and has_many(volume.shape) if sharded is None else sharded
+        begin_zarr(folder, volume.shape, volume.dtype, version=version, shard=SHARD if many else None)
         source, target = by_planes(volume.data), finest_level(folder)
         boxes = pieces(volume.shape, target.shards or target.chunks, volume.dtype.itemsize)
         for number, box in enumerate(boxes, 1):
@@ -65,21 +65,21 @@ def write_zarr(
 
 def begin_zarr(
     folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any], *,
-    version: Version = "0.5", chunks: tuple[int, ...] | None = None, sharded: bool = False,
+    version: Version = "0.5", chunks: tuple[int, ...] = _CHUNK, shard: tuple[int, ...] | None = None,
 ) -> None:  # fmt: skip
     """Make an OME-Zarr whose `finest_level` is to be filled by whole units before `end_zarr`.
 
-    `sharded` puts 16 chunks into one file, which is then the unit: two writers must not share one.
+    `shard` says how many chunks along each axis lie in one file; that is the unit then: two writers must not share one.
 
     Raises
     ------
-    ParameterError : `sharded` with version 0.4.
+    ParameterError : `shard` with version 0.4.
     """
-    if sharded and version == "0.4":
+    if shard and version == "0.4":
         raise ParameterError("OME-Zarr 0.4 has no shards; write version 0.5, or leave out sharded")
     kind = 3 if version == "0.5" else 2
     group = importlib.import_module("zarr").open_group(store=str(folder), mode="w", zarr_format=kind)
-    _create(group, "0", shape, dtype, chunks or _CHUNK, sharded=sharded)
+    _create(group, "0", shape, dtype, most=chunks, shard=shard)
 
 
 def finest_level(folder: Path) -> Any:
@@ -89,11 +89,12 @@ def finest_level(folder: Path) -> Any:
 
 def end_zarr(
     folder: Path, volume: Volume, name: str, *,
-    version: Version = "0.5", coarser: bool = True, progress: Progress | None = None,
+    version: Version = "0.5", coarser: bool = True, run: Run = in_order, progress: Progress | None = None,
 ) -> None:  # fmt: skip
     """Make the coarser levels of an OME-Zarr whose voxels are there, and say what it is.
 
-    `volume` has the grid and the history (its voxels are not read), `name` is that of the folder in the end.
+    `volume` has the grid and the history (its voxels are not read), `name` is that of the folder in the end, and `run`
+    goes through the parts of a level.
     """
     group = importlib.import_module("zarr").open_group(store=str(folder), mode="r+")
     size, start = voxel_size(volume), np.array(origin(volume))
@@ -103,30 +104,36 @@ def end_zarr(
     nearest, datasets = is_labels(before), [_dataset("0", spacing, start)]
     for number, step in enumerate(steps, 1):
         shape = tuple(-(-n // by) for n, by in zip(before.shape, step, strict=True))
-        made = _create(group, str(number), shape, before.dtype, before.chunks, sharded=before.shards is not None)
-        coarsen(before, made, step, nearest=nearest)
+        shard = before.shards and tuple(n // part for n, part in zip(before.shards, before.chunks, strict=True))
+        made = _create(group, str(number), shape, before.dtype, most=before.chunks, shard=shard)
+        tell = _part(progress, number - 1, len(steps))
+        coarsen(Coarsen(folder, number, tuple(map(int, step)), nearest), made, run, tell)
         before, factor = made, factor * step
         # The centre of a coarse voxel is the mean of the centres that it covers.
         datasets.append(_dataset(str(number), spacing * factor, start + spacing * (factor - 1) / 2))
-        if progress is not None:
-            progress(number / len(steps))
     group.attrs.put(_attributes(volume, name, size, datasets, version))
 
 
-def _count(shape: tuple[int, ...]) -> int:
-    return int(np.prod([-(-size // part) for size, part in zip(shape, _CHUNK, strict=True)]))
+def has_many(shape: tuple[int, ...], chunks: tuple[int, ...] = _CHUNK) -> bool:
+    """Tell whether a volume has so many chunks that several should lie in one file."""
+    return int(np.prod([-(-size // part) for size, part in zip(shape, chunks, strict=True)], dtype=object)) > _MANY
+
+
+def _part(progress: Progress | None, number: int, count: int) -> Progress:
+    return lambda share: progress((number + share) / count) if progress is not None else None
 
 
 def _create(
-    group: Any, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], most: tuple[int, ...], *, sharded: bool
-) -> Any:
+    group: Any, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], *,
+    most: tuple[int, ...], shard: tuple[int, ...] | None,
+) -> Any:  # fmt: skip
     chunks = tuple(min(part, count) for part, count in zip(most, shape, strict=True))
     more: dict[str, Any] = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
     if group.metadata.zarr_format == 3:
         more = {"chunk_key_encoding": {"name": "default", "separator": "/"}, "dimension_names": list(DIMS)}
     # A level that is one shard in all would only be packed twice.
-    if sharded and chunks != shape:
-        fit = (min(n, -(-count // part)) for n, count, part in zip(_SHARD, shape, chunks, strict=True))
+    if shard and chunks != shape:
+        fit = (min(n, -(-count // part)) for n, count, part in zip(shard, shape, chunks, strict=True))
         more["shards"] = tuple(n * part for n, part in zip(fit, chunks, strict=True))
     return group.create_array(name, shape=shape, dtype=dtype, chunks=chunks, **more)
 
