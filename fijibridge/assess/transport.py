@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..errors import EngineFailedError, ParameterError
+from ..ops.joined import Joined, Seen, parts_of, see
+from ..ops.parts import Place
 from ..volume import Volume, voxel_size
 from ._compile import kernel
 
@@ -31,16 +33,44 @@ class Connectivity(NamedTuple):
 
 
 def connectivity(labels: Volume, *, label: int = 1, axis: Axis = "z") -> Connectivity:
-    """Say how far one class is one connected piece, and how much of it leads from face to face along an axis."""
-    mask = np.moveaxis(np.asarray(labels.data) == label, _number(axis), 0)
-    clusters, count = ndimage.label(mask)
+    """Say how far one class is one connected piece, and how much of it leads from face to face along an axis.
+
+    Parameters
+    ----------
+    labels : (z, y, x) label volume.
+    label : the class.
+    axis : direction in which clusters lead through.
+
+    Raises
+    ------
+    ParameterError : no such axis.
+
+    Blocks: `fijibridge.blocks.connectivity_blocks`; clusters are joined across the blocks' faces.
+    """
+    number, joined, everything = number_of(axis), Joined(labels.shape), _everything(labels)
+    joined.add(everything, see_class(labels, everything, label=label))
+    return connectivity_of(joined, number)
+
+
+def _everything(volume: Volume) -> Place:
+    z, y, x = (slice(0, size) for size in volume.shape)
+    return Place((z, y, x), (z, y, x))
+
+
+def see_class(part: Volume, _place: Place, *, label: int) -> Seen:
+    """Give what a block tells of the clusters of one class."""
+    return see(*parts_of(np.asarray(part.data) == label))
+
+
+def connectivity_of(joined: Joined, axis: int) -> Connectivity:
+    """Put together what all blocks told; a cluster off the faces of its block is whole, and cannot lead through."""
+    clusters, whole = joined.clusters(), joined.whole
+    count, total = len(clusters.sizes) + whole.number, int(clusters.sizes.sum()) + whole.voxels
     if not count:
         return Connectivity(0.0, 0.0, 0)
-    sizes = np.bincount(clusters.ravel())
-    sizes[0] = 0
-    through = np.intersect1d(clusters[0], clusters[-1])
-    total = float(sizes.sum())
-    return Connectivity(float(sizes.max()) / total, float(sizes[through].sum()) / total, count)
+    through = joined.reaching(clusters, axis, 0) & joined.reaching(clusters, axis, 1)
+    largest = max(int(clusters.sizes.max(initial=0)), whole.largest)
+    return Connectivity(largest / total, int(clusters.sizes[through].sum()) / total, count)
 
 
 def tortuosity_factor(labels: Volume, *, label: int = 2, axis: Axis = "z") -> float:
@@ -62,7 +92,7 @@ def tortuosity_factor(labels: Volume, *, label: int = 2, axis: Axis = "z") -> fl
 
     Source: Cooper et al. 2016, SoftwareX 5, 203 (TauFactor).
     """
-    number = _number(axis)
+    number = number_of(axis)
     mask = np.moveaxis(np.asarray(labels.data) == label, number, 0)
     fraction = float(mask.mean())
     clusters, _ = ndimage.label(mask)
@@ -77,7 +107,8 @@ def tortuosity_factor(labels: Volume, *, label: int = 2, axis: Axis = "z") -> fl
     return fraction / relative
 
 
-def _number(axis: str) -> int:
+def number_of(axis: str) -> int:
+    """Give the place of an axis in the order z, y, x."""
     if axis not in get_args(Axis):
         raise ParameterError(f"axis must be z, y or x, got {axis!r}")
     return "zyx".index(axis)

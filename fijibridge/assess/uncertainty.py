@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from ..errors import ParameterError
 
@@ -62,7 +62,7 @@ def combine(
     total = sum(variance for variance, _ in (*parts, sampled))
     spread = [(variance, freedom) for variance, freedom in (*parts, sampled) if variance > 0 and freedom > 0]
     effective = total**2 / sum(v**2 / freedom for v, freedom in spread) if spread else math.inf
-    factor = float(stats.t.ppf(0.975, effective)) if spread else 0.0
+    factor = float(stdtrit(effective, 0.975)) if spread else 0.0
     users, methods, rest = (math.sqrt(variance) for variance, _ in parts)
     standard = math.sqrt(total)
     return Uncertainty(float(table.mean()), users, methods, rest, sampling, standard, factor * standard)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._apply import apply_blocks, plan_blocks, plan_on
 from ._choice import goes_by_blocks
+from ._connectivity import connectivity_blocks
 from ._crew import crew, expected_workers
 from ._keys import code_key, file_key, text_key, volume_key
 from ._plan import BlockPlan
@@ -16,6 +17,7 @@ __all__ = [
     "Source",
     "apply_blocks",
     "code_key",
+    "connectivity_blocks",
     "crew",
     "expected_workers",
     "file_key",

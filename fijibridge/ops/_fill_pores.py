@@ -13,7 +13,8 @@ from scipy import ndimage
 from ..errors import ParameterError
 from ..operation import Engine, operation
 from ..volume import Volume, with_data
-from ._closed import Corner, Joined, Labels, Seen, closed_in, parts_of, see
+from ._closed import closed_in, closed_pores
+from .joined import Corner, Joined, Labels, Seen, parts_of, see
 from .parts import Local, Look, Place, Survey, blank, same_box, some_bytes
 
 
@@ -44,6 +45,7 @@ def fill_pores(
     ParameterError : grey levels instead of labels.
 
     Engines: native only: ImageJ's "Fill Holes" works slice by slice and would fill what is open along z.
+    Blocks: the parts of pores in each block first, joined across the blocks' faces; then each is filled by itself.
     """
 
 
@@ -73,17 +75,17 @@ def _blocks(volume: Volume, *, phase: int, largest: int) -> Survey:
     """Join the pores' parts across the faces of all blocks first."""
     pores = Joined(volume.shape)
     yield Look(_part_seen, pores.add, {"phase": phase})
-    given = {"phase": phase, "largest": largest, "closed": pores.closed(largest)}
+    given = {"phase": phase, "largest": largest, "closed": closed_pores(pores, largest)}
     return Local(blank(volume, volume.dtype), _part_filled, given, same_box, like_look=True)
 
 
 def _part_seen(part: Volume, _place: Place, *, phase: int) -> Seen:
-    return see(*parts_of(_solid(np.asarray(part.data), phase)))
+    return see(*parts_of(~_solid(np.asarray(part.data), phase)))
 
 
 def _part_filled(part: Volume, place: Place, *, phase: int, largest: int, closed: dict[Corner, Labels]) -> NDArray[Any]:
     data = np.array(part.data)
-    parts, count = parts_of(_solid(data, phase))
+    parts, count = parts_of(~_solid(data, phase))
     z, y, x = place.inner
     here = closed.get((z.start, y.start, x.start), np.empty(0, np.int32))
     return _filled(data, closed_in(parts, count, here, largest), phase)
