@@ -101,6 +101,10 @@ def _check_headers(path: Path) -> str:
     """Walk the chain of headers; give its fault, with which an ImageJ stack (one header for all) may still be whole."""
     with path.open("rb") as file:
         chain = walk(file)
+        file.seek(0)
+        packed = file.read(4) == b"PK\x03\x04"
+    if packed:
+        raise ReadError(f"{path} is a zip archive, of which none is read, be it of slices or a Zarr; unpack it first")
     if chain is None:
         raise ReadError(f"{path} is not a TIFF file, and its ending is none of the other formats that are read")
     if chain.length == 0:

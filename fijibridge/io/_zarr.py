@@ -28,8 +28,6 @@ ENDING = ".zarr"
 #: Our own entry among the attributes: history and origin.
 NOTE = "fijibridge"
 _MARKS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
-#: Bytes of a shard's table of contents at most: each chunk takes 16.
-_MOST_INDEX = 2**28
 
 
 def is_zarr(path: Path) -> bool:
@@ -101,8 +99,13 @@ class _Chunks(OnDisk):
         return opened[key]
 
 
+def _guard() -> Any:
+    # Imported late: zarr is slow to import.
+    return importlib.import_module(f"{__package__}._zarr_guard")
+
+
 def _opened(path: Path) -> Any:
-    return importlib.import_module("zarr").open(store=str(path), mode="r")
+    return _guard().open_node(path)
 
 
 def _inner(path: Path, group: Any, name: Any) -> Any:
@@ -113,7 +116,7 @@ def _inner(path: Path, group: Any, name: Any) -> Any:
     array = group[str(name)]
     if not hasattr(array, "shape"):
         broken(path, f"{name} is no array")
-    return array
+    return _guard().guarded(path, array)
 
 
 def _voxels(source: _Chunks, array: Any, kept: Sequence[int], mmap: bool, progress: Progress | None) -> Any:
@@ -137,9 +140,6 @@ def _check_chunks(path: Path, array: Any) -> None:
     size = int(np.prod(array.chunks, dtype=object)) * array.dtype.itemsize
     if size > psutil.virtual_memory().available:
         raise ReadError(f"{path} has chunks of {size / 1e9:.3g} GB, more than the memory that is free; save it anew")
-    index = 16 * int(np.prod(array.shards or (0,), dtype=object)) // max(int(np.prod(array.chunks, dtype=object)), 1)
-    if index > _MOST_INDEX:
-        broken(path, f"its shards promise {index // 16} chunks each")
 
 
 def _image(path: Path, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
