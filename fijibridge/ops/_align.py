@@ -211,6 +211,7 @@ def align(
     Engines: native - as `estimate_shifts`; fiji - macros/align.ijm (FFT correlation, bicubic *Translate*; or a plugin).
     Differences: the Fiji engine compares each slice with the one before only (``"template"``: with the first), so that
     a spoilt slice moves all that follow; its slow part is a running mean; on good slices both agree to 0.5 px.
+    Blocks: natively; shifts are measured first, going through the slices in order, then each slice moves by itself.
     """
 
 

@@ -46,6 +46,7 @@ def crop(volume: Volume, *, box: Box | None = None, empty: float = 0.0, engine: 
     ParameterError : a box outside the volume or without voxels, or nothing that is valid in every slice.
 
     Engines: native - NumPy; fiji - macros/crop.ijm.  Differences: none.
+    Blocks: of the box alone; where it is not given and no shifts tell it, all slices are looked at first.
     """
 
 

@@ -101,6 +101,7 @@ def decurtain(
     Engines: native - NumPy, SciPy, numba, PyWavelets; fiji - macros/decurtain.ijm.  Differences: ``"notch"`` removes
     everything in the notch, streak or not, of the same strength in every stack; it takes out less and costs more
     structure than ``"robust"``.
+    Blocks: each slice by itself; natively, what is measured on a few slices is measured first.
     Source: unidirectional variation (Bouali and Ladjal 2011) as a robust fit; Muench et al. 2009, Optics Express 17,
     8567, for ``"wavelet_fft"``.
     """

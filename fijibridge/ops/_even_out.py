@@ -73,6 +73,7 @@ def even_out(
 
     Engines: native - NumPy; fiji - macros/even_out.ijm.  Differences: the Fiji engine maps mean and standard deviation
     instead of quantiles, which charged slices and outliers move more.
+    Blocks: natively; the quantiles of all slices first, then each slice by itself.
     """
 
 

@@ -45,7 +45,7 @@ def fill_pores(
     ParameterError : grey levels instead of labels.
 
     Engines: native only: ImageJ's "Fill Holes" works slice by slice and would fill what is open along z.
-    Blocks: the parts of pores in each block first, joined across the blocks' faces; then each is filled by itself.
+    Blocks: pores of each block first, joined across the blocks' faces; then each block is filled by itself.
     """
 
 

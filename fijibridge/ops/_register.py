@@ -65,6 +65,7 @@ def register(
     ParameterError : the two do not agree anywhere.
 
     Engines: native - SimpleITK (Mattes mutual information, rigid).  Differences: none, one engine.
+    Blocks: none; it needs the whole volume in memory.
     Source: Mattes et al. 2003, IEEE Trans. Med. Imaging 22, 120; correlation ratio: Roche et al. 1998, MICCAI.
     """
 

@@ -57,6 +57,7 @@ def resample(
 
     Engines: native - SciPy, slice by slice; fiji - macros/resample.ijm ("Scale...", bicubic, averaging down).
     Differences: border and rounding; labels by nearest neighbour; no uneven positions.
+    Blocks: natively; each slice of the result from the few slices of the volume that it is made of.
     """
 
 

@@ -60,6 +60,7 @@ def shear(
 
     Engines: native - as `apply_shifts`; fiji - macros/shear.ijm (bicubic *Translate*).
     Differences: interpolation, up to a few grey levels at edges; the Fiji engine takes no labels and masks.
+    Blocks: natively; each slice moves by itself.
     """
 
 

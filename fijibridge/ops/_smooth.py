@@ -70,6 +70,7 @@ def smooth(
     white noise, and a voxel of such noise differs by up to 1.3 % of the grey range; with ``truncate=4`` the two agree
     to 0.01 %. ImageJ rounds integers twice, after x and y and again after z: up to 1 grey level more. Past sigma 8.5 it
     smooths a shrunken copy of each line, and blocks no longer equal the whole.
+    Blocks: each with as many voxels around it as the wider of the two kernels reaches; in ImageJ up to a sigma of 8.5.
     Source: Bailey et al. 2023, J. Power Sources 557, 232503; ImageJ 1.54p, ij.plugin.GaussianBlur3D.
     """
 
