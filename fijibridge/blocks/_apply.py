@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..io.spill import spilling
 from ..operation import Operation, jsonable, operations
 from ..volume import Volume, make_volume
 from ._building import building
@@ -133,7 +134,8 @@ def apply_blocks(
         if told is not None:
             told(_first_plan(task, found).describe())
         there = voxels if scheduler is None else voxels.portable(site.folder)
-        local, cut = task.survey(there, share, site.begun())
+        with spilling(site.folder):
+            local, cut = task.survey(there, share, site.begun())
         local = local if classes is None else labelled(local, classes)
         result = found.recorded(local.result, volume, engine, values)
         result = result if classes is None else record_classes(result, classes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import tempfile
 from dataclasses import dataclass
-from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from ..forest import Forest, load_forest, save_forest
 from ..operation import BlockForm
-from ..ops.parts import Box, Local, Place, blank
+from ..ops.parts import Box, Local, Place, Reach, blank
 from ..volume import Volume
 from ._building import building
 from ._crew import crew
@@ -85,7 +84,7 @@ def predict_blocks(
         there = voxels if scheduler is None else voxels.portable(site.folder)
         model = str((site.folder / _MODEL).resolve())
         save_forest(forest, model)
-        needs = partial(_needs, model=model, shape=shape)
+        needs = _Needs(model, shape, _reach(forest))
         given = {"model": model, "threads": people.threads, "shape": shape}
         local = Local(blank(volume, np.uint8), _label, given, needs)
         if told is not None:
@@ -117,8 +116,23 @@ def _label(part: Volume, place: Place, *, model: str, threads: int | None, shape
     return _forest(model).label_part(_Seen(shape, place.outer, part.data), place.inner, threads=threads)
 
 
-def _needs(box: Box, *, model: str, shape: Shape) -> Box:
-    return _forest(model).needs(box, shape)
+@dataclass(frozen=True)
+class _Needs:
+    """What the labels of a box depend on: more or less `by` voxels around it, as coarser scales end where they do."""
+
+    model: str
+    shape: Shape
+    by: Reach
+
+    def __call__(self, box: Box) -> Box:
+        return _forest(self.model).needs(box, self.shape)
+
+
+def _reach(forest: Forest) -> Reach:
+    """Give what is read around a box far from all borders."""
+    start, end, far = 1024, 1024 + 256, (4096,) * 3
+    z, y, x = (max(start - wide.start, wide.stop - end) for wide in forest.needs((slice(start, end),) * 3, far))
+    return z, y, x
 
 
 @functools.lru_cache(maxsize=1)

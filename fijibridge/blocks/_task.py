@@ -9,7 +9,8 @@ from math import prod
 from typing import Any
 
 from ..operation import BlockForm, Operation
-from ..ops.parts import Box, Local, Look, Place, Reach, grown, same_box
+from ..ops import telling
+from ..ops.parts import Box, Local, Look, Place, Reach, grown, same_box, widened
 from ..volume import Volume
 from ._job import Found, Item, Measure
 from ._plan import BlockPlan, Cut, Cutting, make_plan
@@ -54,6 +55,17 @@ class Share:
         self._start += length
         return lambda share: self._tell(start + length * share)
 
+    def lazily(self, share_of_rest: float) -> Progress:
+        """Give a part that begins only when something is told of it."""
+        part: list[Progress] = []
+
+        def tell(share: float) -> None:
+            if not part:
+                part.append(self.next(share_of_rest))
+            part[0](share)
+
+        return tell
+
 
 @dataclass(frozen=True)
 class Task:
@@ -81,7 +93,8 @@ class Task:
         looks, cut = self.form.survey(self.volume, **self.parameters), begun
         while True:
             try:
-                look = next(looks)
+                with telling(share.lazily(_LOOK)):
+                    look = next(looks)
             except StopIteration as end:
                 local: Local = end.value
                 return local, cut if local.like_look else begun
@@ -89,7 +102,8 @@ class Task:
 
     def _look(self, look: Look, source: Source, tell: Progress, begun: Cut | None) -> Cut:
         # As if a result were made as well: its blocks may have to be these (`Local.like_look`).
-        made, needs = self.volume.dtype.itemsize, partial(_before, by=look.before)
+        made = self.volume.dtype.itemsize
+        needs = partial(widened, by=look.before, after=look.after, shape=self.volume.shape)
         alike = look.divide == self.form.divide(self.volume, **self.parameters)
         plan = self._choose(self._cutting(self.volume.shape, look.divide, needs, made), begun if alike else None)
         items = [Item(number, Place(box, needs(box))) for number, box in enumerate(plan.blocks())]
@@ -129,13 +143,8 @@ def needs_of(operation: Operation[Any], parameters: Mapping[str, Any], shape: tu
 
 def _reach(needs: Callable[[Box], Box]) -> Reach:
     """Give the voxels around a block that are read with it: of a halo; what else a result needs is not around it."""
-    by: Reach = needs.keywords.get("by", (0, 0, 0)) if isinstance(needs, partial) else (0, 0, 0)
+    by: Reach = (needs.keywords if isinstance(needs, partial) else vars(needs)).get("by", (0, 0, 0))
     return by
-
-
-def _before(box: Box, *, by: Reach) -> Box:
-    z, y, x = (slice(max(part.start - more, 0), part.stop) for part, more in zip(box, by, strict=True))
-    return z, y, x
 
 
 def _size(box: Box) -> tuple[int, ...]:

@@ -55,20 +55,40 @@ def new_array(shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
     ------
     WriteError : the disk has no room for it.
     """
-    where, kind = _WHERE.get(), np.dtype(dtype)
-    size = int(np.prod(shape, dtype=object)) * kind.itemsize
-    if where is None or size <= where.large:
-        return np.empty(tuple(shape), kind)
+    where = _WHERE.get()
+    if where is None or _bytes(shape, dtype) <= where.large:
+        return np.empty(tuple(shape), dtype)
+    return file_array(shape, dtype, where.folder)
+
+
+def file_array(shape: Sequence[int], dtype: DTypeLike, folder: Path, name: str | None = None) -> NDArray[Any]:
+    """Give an array of zeros in a file, whatever its size; with a name, others can open the file.
+
+    Raises
+    ------
+    WriteError : the disk has no room for it.
+    """
+    size = _bytes(shape, dtype)
     try:
-        where.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=where.folder) as file:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) if name is None else (folder / name).open("wb+") as file:
             # Room is taken now: writing into a map on a full disk would end the program without a word.
             os.posix_fallocate(file.fileno(), 0, size)
-            return np.memmap(file, kind, "r+", shape=tuple(shape))
+            return np.memmap(file, np.dtype(dtype), "r+", shape=tuple(shape))
     except OSError as error:
         raise WriteError(
-            f"cannot take {size / 1e9:.1f} GB on the disk of {where.folder}: {error.strerror}; make room there"
+            f"cannot take {size / 1e9:.1f} GB on the disk of {folder}: {error.strerror}; make room there"
         ) from error
+
+
+def folder_for_files() -> Path:
+    """Give where `spilling` lets large results lie; without it, the system's folder for temporary files."""
+    where = _WHERE.get()
+    return Path(tempfile.gettempdir()) if where is None else where.folder
+
+
+def _bytes(shape: Sequence[int], dtype: DTypeLike) -> int:
+    return int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
 
 
 def copied(source: Any) -> NDArray[Any]:

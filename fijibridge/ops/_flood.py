@@ -7,12 +7,16 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ._running import Progress
+
 LEVELS = 1 << 16
-_WALL = np.uint8(255)
+WALL = np.uint8(255)
+#: Voxels that are flooded in one go, between which a user may interrupt.
+_AT_A_TIME = 20_000_000
 
 
-def gradient_levels(grey: NDArray[np.generic]) -> NDArray[np.uint16]:
-    """Give the 3-D Sobel gradient magnitude in 65536 steps from 0 to its greatest value.
+def gradient(grey: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Give the 3-D Sobel gradient magnitude.
 
     An axis of one voxel has no gradient: a single slice is handled in 2-D.
     """
@@ -22,10 +26,13 @@ def gradient_levels(grey: NDArray[np.generic]) -> NDArray[np.uint16]:
         if size > 1:
             part = ndimage.sobel(image, axis=axis, mode="nearest")
             total += np.square(part, out=part)
-    np.sqrt(total, out=total)
-    top = float(total.max())
-    total *= (LEVELS - 1) / top if top > 0 else 0.0
-    return np.rint(total, out=total).astype(np.uint16)
+    return np.sqrt(total, out=total)
+
+
+def in_levels(steepness: NDArray[np.float32], top: float) -> NDArray[np.uint16]:
+    """Give a gradient in 65536 steps from 0 to `top`; the gradient is overwritten."""
+    steepness *= (LEVELS - 1) / top if top > 0 else 0.0
+    return np.rint(steepness, out=steepness).astype(np.uint16)
 
 
 def flood(levels: NDArray[np.uint16], seeds: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -43,25 +50,48 @@ def flood(levels: NDArray[np.uint16], seeds: NDArray[np.uint8]) -> NDArray[np.ui
 
     Source: Meyer 1994, Signal Processing 38, 113 (ordered queues).
     """
-    labels = np.pad(seeds, 1, constant_values=_WALL)
-    padded = np.pad(levels, 1)
-    height, width = labels.shape[1], labels.shape[2]
-    steps = np.array([-height * width, -width, -1, 1, width, height * width], np.int64)
-    _flood(padded.ravel(), labels.ravel(), steps)
+    labels = np.pad(seeds, 1, constant_values=WALL)
+    flood_walled(np.pad(levels, 1), labels, np.empty(labels.size, np.int64))
     return labels[1:-1, 1:-1, 1:-1]
 
 
-@njit(cache=True, nogil=True)
-def _flood(levels, labels, steps):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Flood in place; a queue is a chain of voxels through `behind`."""
-    first = np.full(LEVELS, -1, np.int64)
-    last = np.full(LEVELS, -1, np.int64)
-    behind = np.empty(labels.size, np.int64)
-    for voxel in range(labels.size):
-        if labels[voxel] != 0 and labels[voxel] != _WALL and _is_shore(labels, voxel, steps):
-            _push(first, last, behind, levels[voxel], voxel)
+def flood_walled(
+    levels: NDArray[np.uint16], labels: NDArray[np.uint8], behind: NDArray[np.int64], tell: Progress | None = None
+) -> None:
+    """Flood labels in place; they have walls on all sides, one voxel thick, and the levels something there.
+
+    `behind` is room for a queue, one number for each voxel. All three may lie in files.
+    """
+    height, width = labels.shape[1], labels.shape[2]
+    steps = np.array([-height * width, -width, -1, 1, width, height * width], np.int64)
+    flat = np.asarray(levels).reshape(-1), np.asarray(labels).reshape(-1)
+    ends = np.full((2, LEVELS), -1, np.int64)
+    to_do = left = _begin(*flat, steps, ends, behind)
     level = 0
-    while level < LEVELS:
+    while left:
+        level, left = _flood(*flat, steps, ends, behind, level, left, _AT_A_TIME)
+        if tell is not None:
+            tell(1 - left / to_do)
+
+
+@njit(cache=True, nogil=True)
+def _begin(levels, labels, steps, ends, behind):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Queue the seeds' shores: chains of voxels through `behind`, their first and last. Give how many are to flood."""
+    first, last, dry = ends[0], ends[1], 0
+    for voxel in range(labels.size):
+        if labels[voxel] == 0:
+            dry += 1
+        elif labels[voxel] != WALL and _is_shore(labels, voxel, steps):
+            _push(first, last, behind, levels[voxel], voxel)
+    return dry
+
+
+@njit(cache=True, nogil=True)
+def _flood(levels, labels, steps, ends, behind, level, left, most):  # type: ignore[no-untyped-def]  # noqa: PLR0917  # pragma: no cover - compiled
+    """Flood some `most` voxels on from a level; give the level where to go on and how many voxels are left."""
+    first, last = ends[0], ends[1]
+    stop = max(left - most, 0)
+    while left > stop and level < LEVELS:
         voxel = first[level]
         if voxel < 0:
             level += 1
@@ -71,9 +101,11 @@ def _flood(levels, labels, steps):  # type: ignore[no-untyped-def]  # pragma: no
             neighbour = voxel + step
             if labels[neighbour] == 0:
                 labels[neighbour] = labels[voxel]
+                left -= 1
                 _push(first, last, behind, levels[neighbour], neighbour)
                 # A valley behind a ridge lies lower than the flood stands: go back and fill it first.
                 level = min(level, levels[neighbour])
+    return level, left if level < LEVELS else 0
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from math import isfinite
 from typing import Any, Literal
 
@@ -14,11 +13,11 @@ from ..operation import Engine, operation
 from ..volume import Volume, with_data
 from ._fiji import imagej_version, mask, run
 from ._flood import flood as fill
-from ._flood import gradient_levels
+from ._flood import gradient, in_levels
+from ._watershed_stack import BRIGHT, seeds_of, stack_survey
 from .parts import Survey, blank, by_engine, some_bytes
 
 Flood = Literal["auto", "stack", "slices"]
-_BRIGHT = np.uint8(2)
 
 
 @operation(halo=None)
@@ -54,7 +53,8 @@ def watershed(volume: Volume, *, low: float, high: float, flood: Flood = "auto",
     they touch, and where they touch both to the nearer grey level. In the stack, gradient and neighbours are the same,
     and MorphoLibJ queues voxels in another order. On both engines a slice without any seed, flooded by itself, is
     parted at the middle of the window, and one with seeds of one kind is all of that kind.
-    Blocks: natively with ``flood="slices"``; the stack is flooded from all its seeds at once, and ImageJ's slices come
+    Blocks: natively; slices each by itself, and of a stack gradient and seeds, while the flood runs over the whole in
+    files of 11 bytes for each voxel beside the result, fast as long as the system can hold them. ImageJ's slices come
     out otherwise by parts.
     Source: Meyer 1994, Signal Processing 38, 113; ImageJ 1.54p, ij.plugin.filter.MaximumFinder; MorphoLibJ,
     inra.ijpb.watershed.MarkerControlledWatershedTransform3D.
@@ -94,20 +94,22 @@ def _grid(volume: Volume, **_parameters: Any) -> Volume:
     return blank(volume, bool)
 
 
-def _axes(_volume: Volume, *, low: float, high: float, flood: Flood) -> str:
-    if flood == "slices":
-        return "z"
-    raise ParameterError(
-        "watershed floods a stack from all its seeds at once, which has no form block by block; use flood='slices', "
-        "give it more memory, or crop the volume"
-    )
+def _axes(_volume: Volume, *, flood: Flood, **_window: float) -> str:
+    return "z" if flood == "slices" else "zyx"
 
 
-@watershed.blocks("native", divide=_axes, working=partial(some_bytes, voxel=4, pixel=64))
-def _blocks(volume: Volume, **parameters: Any) -> Survey:
-    """Each slice is flooded by itself."""
-    yield from ()
-    return by_engine(volume, "watershed", "native", parameters, halo=0, dtype=bool)
+def _working(shape: tuple[int, ...], *, flood: Flood, **_window: float) -> int:
+    # By slices a gradient with its levels, seeds and queue of one; of a stack gradient and levels of the block.
+    return some_bytes(shape, voxel=4, pixel=64) if flood == "slices" else some_bytes(shape, voxel=24)
+
+
+@watershed.blocks("native", divide=_axes, working=_working)
+def _blocks(volume: Volume, *, low: float, high: float, flood: Flood) -> Survey:
+    """Each slice is flooded by itself; a stack in files."""
+    if flood != "slices":
+        return (yield from stack_survey(volume, low=low, high=high))
+    given = {"low": low, "high": high, "flood": flood}
+    return by_engine(volume, "watershed", "native", given, halo=0, dtype=bool)
 
 
 @watershed.engine("fiji", version=imagej_version)
@@ -126,8 +128,8 @@ def _fiji(volume: Volume, *, low: float, high: float, flood: Flood) -> Volume:
 
 def _flooded(grey: NDArray[Any], low: float, high: float) -> NDArray[np.bool_]:
     """Flood from the seeds; without any, part at the middle of the window."""
-    seeds = (grey < low).astype(np.uint8)
-    seeds[grey > high] = _BRIGHT
+    seeds = seeds_of(grey, low, high)
     if not seeds.any():
         return grey >= (low + high) / 2
-    return np.asarray(fill(gradient_levels(grey), seeds) == _BRIGHT)
+    steepness = gradient(grey)
+    return np.asarray(fill(in_levels(steepness, float(steepness.max())), seeds) == BRIGHT)

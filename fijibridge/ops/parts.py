@@ -57,7 +57,7 @@ class Look:
         processes.
     merge : called with the place and with what was measured there, once for each block, in any order.
     given : more arguments of `measure`.
-    before : voxels along z, y, x that `measure` needs beyond the block's first ones.
+    before, after : voxels along z, y, x that `measure` needs beyond the block's first and last ones.
     divide : the axes along which blocks may be cut.
     """
 
@@ -65,6 +65,7 @@ class Look:
     merge: Callable[[Place, Any], None]
     given: Mapping[str, Any] = field(default_factory=dict)
     before: Reach = (0, 0, 0)
+    after: Reach = (0, 0, 0)
     divide: str = "zyx"
 
 
@@ -108,9 +109,14 @@ def same_box(box: Box) -> Box:
 
 def grown(box: Box, *, by: Reach, shape: tuple[int, ...]) -> Box:
     """Give a box with more voxels around it, as far as there are any."""
+    return widened(box, by=by, after=by, shape=shape)
+
+
+def widened(box: Box, *, by: Reach, after: Reach, shape: tuple[int, ...]) -> Box:
+    """Give a box with `by` more voxels before it and `after` behind it, as far as there are any."""
     z, y, x = (
-        slice(max(part.start - more, 0), min(part.stop + more, size))
-        for part, more, size in zip(box, by, shape, strict=True)
+        slice(max(part.start - less, 0), min(part.stop + more, size))
+        for part, less, more, size in zip(box, by, after, shape, strict=True)
     )
     return z, y, x
 

@@ -159,13 +159,13 @@ def test_a_dry_run_says_what_each_step_will_need(run, folder):
 @pytest.mark.parametrize("options", [[], ["--dry-run"]])
 def test_a_step_too_large_for_the_memory_is_refused_before_the_first(run, folder, options):
     """Not after the hours that the steps before it take; and the one step that changed the grid is reckoned with."""
-    last = '[[step]]\noperation = "watershed"\nlow = 90\nhigh = 140\n'
+    last = '[[step]]\noperation = "threshold"\nengine = "fiji"\nmethod = "otsu"\n'
     finer = '[[step]]\noperation = "resample"\nsize = [2.0, 2.0, 2.0]\n'
     (folder / "recipe.toml").write_text(RECIPE + finer + last, encoding="utf-8")
     code, _, said = run("prepare", "recipe.toml", "-o", "out", "--memory", "60MB", *options)
     assert code == 3
-    assert "step 4: watershed" in said
-    assert "flood='slices'" in said
+    assert "step 4: ImageJ finds a threshold" in said
+    assert "use engine='native'" in said
     assert not list(folder.glob("out/steps/*.tif"))
 
 
