@@ -11,9 +11,6 @@ interpreter that has vigra. Peers that are not installed are left out, and so ar
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import json
-import platform
 import subprocess
 import sys
 import tempfile
@@ -22,35 +19,26 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from _forest_data import Case, blobs, cathode, sandstone, superalloy
 from _forest_peers import cpu_seconds, evaluators, fastfilters_flat, skimage_features, skimage_labels, vigra_seconds
+from _rows import Row, versions, write_rows
 from sklearn.ensemble import RandomForestClassifier
 
+from fijibridge.choices import TREES
 from fijibridge.forest import FeatureSet, Forest, Trainer, compute_features, save_forest, train
 from fijibridge.forest._encode import LANES
 from fijibridge.forest._evaluate import label_bricks
 from fijibridge.forest._trees import pack
-from fijibridge.forest.training import TREES
 from fijibridge.volume import Volume, make_volume
 
+_MEASURED = ("numpy", "numba", "scikit-learn", "scikit-image", "treelite", "tl2cgen", "fastfilters2")
 #: The default forest, and that of 100 trees, which the goals were set for.
 _FORESTS: dict[str, dict[str, int]] = {
     f"default forest ({TREES} full-grown trees)": {},
     "100 full-grown trees": {"trees": 100},
 }
-
-
-class Row(NamedTuple):
-    """One measured number."""
-
-    name: str
-    size: str
-    metric: str
-    value: float
-    unit: str
 
 
 def volumes(case: Case) -> tuple[Volume, Volume]:
@@ -313,18 +301,6 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
             yield from part()
 
 
-def versions() -> dict[str, str]:
-    """Name everything that was measured."""
-    names = ["fijibridge", "numpy", "numba", "scikit-learn", "scikit-image", "treelite", "tl2cgen", "fastfilters2"]
-    found = {"python": platform.python_version(), "processor": platform.processor() or platform.machine()}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small volumes, one run")
@@ -336,11 +312,9 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     for row in measure(options):
-        rows.append(row._asdict())
+        rows.append(row)
         print(f"{row.size:16} {row.name:58} {row.metric:38} {row.value:10.4g} {row.unit}", flush=True)
-    if options.json is not None:
-        content = {"rows": rows, "versions": versions(), "command": sys.argv}
-        options.json.write_text(json.dumps(content, indent=1))
+    write_rows(rows, options.json, versions(*_MEASURED))
 
 
 if __name__ == "__main__":

@@ -19,16 +19,16 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Concatenate, Generic, Literal, NamedTuple, ParamSpec, TypeAlias, get_args, get_type_hints
+from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeAlias, get_args, get_type_hints
 
 import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from .choices import Engine as Engine  # noqa: PLC0414  part of an operation: imported from here
 from .errors import EngineMissingError, ParameterError
 from .volume import Step, Volume, check_volume, hash_voxels, history, origin, record, voxel_size
 
-Engine = Literal["native", "fiji"]
 P = ParamSpec("P")
 Halo: TypeAlias = int | Callable[..., int] | None
 EngineFunction: TypeAlias = Callable[..., Volume]

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias, cast, get_args
+from typing import Any, NamedTuple, TypeAlias, cast, get_args
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from .choices import Units as Units  # noqa: PLC0414  part of a volume: imported from here
 from .errors import VolumeError
 
 Volume: TypeAlias = xr.DataArray
-#: ``voxel`` stands for "not calibrated": the file did not say, and we do not guess.
-Units = Literal["nm", "um", "voxel"]
 Step: TypeAlias = Mapping[str, Any]
 
 DIMS = ("z", "y", "x")

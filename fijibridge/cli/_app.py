@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..volume import Units
+from ..choices import Units
 
 app = typer.Typer(
     name="fijibridge",

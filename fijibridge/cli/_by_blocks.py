@@ -8,7 +8,6 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from ..blocks import crew
 from ..errors import ParameterError
 
 SchedulerOption = Annotated[
@@ -34,7 +33,7 @@ def parse_memory(text: str) -> int | None:
     """Read the option --memory, such as ``4GB`` or ``800MB``; None where it was not given."""
     if not text:
         return None
-    from dask.utils import parse_bytes  # slow to import
+    from dask.utils import parse_bytes
 
     try:
         size = int(parse_bytes(text))
@@ -61,6 +60,8 @@ def who_works(scheduler: str, workers: int | None, memory: str = "") -> Who:
 @contextmanager
 def workplace(who: Who) -> Iterator[None]:
     """Hire those who work, for the commands within; the address of their dashboard is told on stderr."""
+    from ..blocks import crew
+
     with crew(who.scheduler, who.workers, told=lambda link: typer.echo(f"Dashboard: {link}", err=True)):
         yield
 

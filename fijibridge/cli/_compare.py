@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ..study.compare import Comparison
-from ..study.compare import compare as compare_methods
-from ..study.demo import make_demo, write_demo
-from ..study.output import records, write_comparison
 from ._app import AsJson, OutFolder, Seed, Stack, UnitsOption, VoxelSizeOption, command_line
 from ._inputs import read_labels, read_stack
 from ._terminal import progress_bar
+
+if TYPE_CHECKING:
+    from ..study.compare import Comparison
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,6 +35,9 @@ def demo(
 
     Needs nothing but this package: the first run fetches ImageJ (about 3 MB) and keeps it.
     """
+    from ..study.compare import compare as compare_methods
+    from ..study.demo import make_demo, write_demo
+
     with progress_bar("simulate a cathode") as tell:
         made = make_demo(size, seed=seed)
         write_demo(made, out)
@@ -67,6 +69,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Segment a stack by threshold, watershed and forest, raw and filtered, and write a report that compares them."""
+    from ..study.compare import compare as compare_methods
+
     volume = read_stack(stack, voxel_size_, units)
     painted = read_labels(labels, volume)
     known = read_labels(truth, volume) if truth else None
@@ -85,6 +89,8 @@ def compare(
 
 
 def _finish(result: Comparison, out: Path, as_json: bool) -> None:
+    from ..study.output import records, write_comparison
+
     report = write_comparison(result, out, command=command_line())
     if as_json:
         typer.echo(json.dumps({"rows": list(records(result)), "report": str(report)}))

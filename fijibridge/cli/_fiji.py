@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -13,13 +13,13 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from ..errors import ParameterError
-from ..fiji import Fiji, MacroResult, install_macros
-from ..fiji.doctor import examine
-from ..io import read_volume, write_volume
 from ..service import macro_call
 from ..settings import load_settings
 from ._app import AsJson
 from ._terminal import progress_bar
+
+if TYPE_CHECKING:
+    from ..fiji import MacroResult
 
 ImageJ = Annotated[
     str | None,
@@ -42,6 +42,8 @@ def doctor(imagej: ImageJ = None, as_json: AsJson = False) -> None:
 
     Exit code 4 if ImageJ does not work; each line that is not good says what to do.
     """
+    from ..fiji.doctor import examine
+
     with progress_bar("look at Python, Java and ImageJ") as tell:
         report = examine(load_settings(imagej=imagej), progress=lambda share: tell("examine", share))
     if as_json:
@@ -62,6 +64,8 @@ def install(
     as_json: AsJson = False,
 ) -> None:
     """Copy our macros into a Fiji or ImageJ: Plugins > fijibridge, after its next start."""
+    from ..fiji import install_macros
+
     written = install_macros(folder)
     if as_json:
         typer.echo(json.dumps({"files": [str(path) for path in written]}))
@@ -98,6 +102,9 @@ def run_macro(
     The stacks are opened first, the first one active; KEY=VALUE pairs are what getArgument() gives in the macro, as
     "key=value key2=[value with blanks]". For example: fijibridge macro run smooth.ijm in.tif -o out.tif sigma=1.5
     """
+    from ..fiji import Fiji
+    from ..io import read_volume, write_volume
+
     words = inputs or []
     options = dict(word.split("=", 1) for word in words if _is_option(word))
     with progress_bar("read") as tell:

@@ -8,22 +8,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
-from numpy.typing import DTypeLike, NDArray
 
-from ..blocks import predict_blocks
+from ..choices import MIN_LEAF, TREES
 from ..errors import WriteError
-from ..forest import FeatureSet, Forest, Trainer, cross_validate, load_forest, read_ilastik, save_forest
-from ..forest.training import MIN_LEAF, TREES
-from ..io import is_zarr_name, write_volume
-from ..volume import Volume, with_data
 from ._app import AsJson, Seed, Stack, UnitsOption, VoxelSizeOption
 from ._by_blocks import MemoryOption, SchedulerOption, WorkersOption, check_by_blocks, tell_plan, who_works, workplace
 from ._inputs import read_labels, read_stack
 from ._terminal import progress_bar
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from ..forest import FeatureSet, Forest
+    from ..volume import Volume
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,6 +53,8 @@ def train(
 
     An ilastik project brings its labels and its choice of features.
     """
+    from ..forest import Trainer, cross_validate, save_forest
+
     volume = read_stack(stack, voxel_size, units, mmap=True)
     painted, features = _labels_and_features(labels, volume)
     with progress_bar("train") as tell:
@@ -76,6 +79,8 @@ def train(
 def _labels_and_features(path: Path, volume: Volume) -> tuple[Volume, FeatureSet | None]:
     if path.suffix.lower() != ".ilp":
         return read_labels(path, volume), None
+    from ..forest import read_ilastik
+
     return read_labels(path, volume), read_ilastik(path).features
 
 
@@ -115,6 +120,10 @@ def predict(
     Memory stays small whatever the stack's size: it is read, labelled and written in pieces. Into an OME-Zarr folder
     it goes block by block, on several processes or machines too, and a run that was stopped goes on where it was.
     """
+    from ..blocks import predict_blocks
+    from ..forest import load_forest
+    from ..io import is_zarr_name, write_volume
+
     by_blocks, who = is_zarr_name(out) and slice_ is None, who_works(scheduler, workers, memory)
     check_by_blocks(by_blocks, who)
     volume = read_stack(stack, voxel_size, units, mmap=True)
@@ -145,6 +154,9 @@ def _say_predicted(written: list[Path], voxels: int, speed: float, as_json: bool
 
 def _write_probabilities(forest: Forest, volume: Volume, z: int | None, out: Path) -> list[Path]:
     """Write one float32 volume for each class beside `out`."""
+    from ..io import write_volume
+    from ..volume import with_data
+
     shape = volume.shape if z is None else (1, *volume.shape[1:])
     grid = volume if z is None else volume[z : z + 1]
     paths = [out.with_name(f"{out.stem}-probability-{value}.tif") for value in forest.classes]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import ParameterError
-from ..io import read_volume
-from ..study import users
-from ..volume import Units, Volume, voxel_size, with_data
+
+if TYPE_CHECKING:
+    from ..choices import Units
+    from ..volume import Volume
 
 
 def read_stack(path: Path, spacing: str, units: Units, *, mmap: bool = False) -> Volume:
     """Read a stack; `spacing` ("Z,Y,X", "" for none) stands in for what the file says."""
+    from ..io import read_volume
+
     size = parse_spacing(spacing)
     return read_volume(path, spacing=size, units=units if size else None, mmap=mmap)
 
@@ -34,6 +38,10 @@ def read_labels(path: Path, volume: Volume) -> Volume:
 
     A label image that carries no voxel size but has the stack's shape lies on the stack's grid.
     """
+    from ..io import read_volume
+    from ..study import users
+    from ..volume import voxel_size, with_data
+
     if path.suffix.lower() in users.READERS:
         return users.read_labels(path, volume)
     labels = read_volume(path)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ..pipeline import Planned, Recipe, find_step, foresee, load_recipe, plan
-from ..prepare import Prepared, step_records, steps_folder
-from ..prepare import prepare as prepare_stack
-from ..volume import Volume, describe_grid
 from ._app import AsJson, OutFolder, command_line
 from ._by_blocks import MemoryOption, SchedulerOption, Who, WorkersOption, tell_plan, who_works, workplace
 from ._terminal import progress_bar
+
+if TYPE_CHECKING:
+    from ..pipeline import Planned, Recipe
+    from ..prepare import Prepared
+    from ..volume import Volume
 
 
 def add_to(app: typer.Typer) -> None:
@@ -51,6 +52,9 @@ def prepare(
     A run that was stopped, even killed, goes on where it was: finished steps are not done again. With --memory, steps
     that would take more go block by block, with the same voxels; with --scheduler, all that can.
     """
+    from ..pipeline import find_step, load_recipe
+    from ..prepare import prepare as prepare_stack
+
     found = load_recipe(recipe)
     start = find_step(found, from_) if from_ else None
     who = who_works(scheduler, workers, memory)
@@ -66,6 +70,10 @@ def prepare(
 
 
 def _say_plan(recipe: Recipe, out: Path, start: int | None, who: Who, as_json: bool) -> None:
+    from ..pipeline import foresee
+    from ..prepare import steps_folder
+    from ..volume import describe_grid
+
     with progress_bar("read the input"):
         volume = recipe.open()
         planned = _planned(recipe, volume, steps_folder(out), start)
@@ -85,6 +93,8 @@ def _say_plan(recipe: Recipe, out: Path, start: int | None, who: Who, as_json: b
 
 def _planned(recipe: Recipe, volume: Volume, folder: Path, start: int | None) -> tuple[Planned, ...]:
     """Say what is done; voxels are read only where an earlier run left something that they may have been made into."""
+    from ..pipeline import plan
+
     if any(folder.glob("[0-9]*.json")):
         return plan(recipe, volume, folder, start=start)
     return tuple(Planned(number, step, "", False) for number, step in enumerate(recipe.steps, 1))
@@ -102,6 +112,8 @@ def _plan_table(planned: tuple[Planned, ...], title: str) -> Table:
 
 
 def _say_prepared(made: Prepared, as_json: bool) -> None:
+    from ..prepare import step_records
+
     if as_json:
         files: dict[str, object] = {"volume": str(made.volume), "recipe": str(made.recipe), "report": str(made.report)}
         if made.zarr is not None:

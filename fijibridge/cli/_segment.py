@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import numpy as np
 import typer
 
-from ..blocks import apply_blocks
+from ..choices import Engine
 from ..errors import ParameterError
-from ..io import is_zarr_name, write_volume
-from ..operation import Engine
-from ..ops import AutoMethod, operations, telling
-from ..study.methods import labels_from_masks
-from ..volume import Volume
 from ._app import AsJson, Stack, UnitsOption, VoxelSizeOption
 from ._by_blocks import MemoryOption, SchedulerOption, WorkersOption, check_by_blocks, tell_plan, who_works, workplace
 from ._inputs import read_stack
 from ._terminal import progress_bar
+
+if TYPE_CHECKING:
+    from ..volume import Volume
 
 #: Labels of dark and of bright voxels.
 _CLASSES = (2, 1)
@@ -58,6 +56,11 @@ def segment(
 
     Into an OME-Zarr folder it goes block by block in bounded memory; a run that was stopped goes on where it was.
     """
+    from ..blocks import apply_blocks
+    from ..io import is_zarr_name, write_volume
+    from ..ops import operations, telling
+    from ..study.methods import labels_from_masks
+
     name, parameters = _operation(method, value=value, low=low, high=high, flood=flood)
     by_blocks, who = is_zarr_name(out), who_works(scheduler, workers, memory)
     check_by_blocks(by_blocks, who)
@@ -89,6 +92,8 @@ def _operation(method: str, **given: Any) -> tuple[str, dict[str, Any]]:
                 "give both alone, for instance --method watershed --low 90 --high 140"
             )
         return "watershed", wanted
+    from ..ops import AutoMethod
+
     if method not in ("fixed", *get_args(AutoMethod)):
         raise ParameterError(f"there is no method {method!r}; use watershed, fixed, {', '.join(get_args(AutoMethod))}")
     if given["low"] is not None or given["high"] is not None or given["flood"] != "auto":

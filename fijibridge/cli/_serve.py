@@ -11,7 +11,6 @@ import typer
 from ..errors import ServiceError
 from ..service._allowed import allowed_folders
 from ..service._launch import find
-from ..service._server import serve as serve_jobs
 from ..service._state import Address, state_folder
 
 
@@ -36,6 +35,8 @@ def serve(
 
     It listens on this machine alone and asks for a token that only you can read. Ctrl-C ends it.
     """
+    from ..service._server import serve as serve_jobs
+
     state = state_folder()
 
     def say(address: Address) -> None:

@@ -9,11 +9,6 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
-from ..fiji import use
-from ..study.config import paper_study, quick_study, read_study
-from ..study.elsewhere import make_cells
-from ..study.run import run_study
-from ..study.study_report import records, write_study
 from ._app import AsJson, OutFolder, Seed, command_line
 from ._by_blocks import SchedulerOption, WorkersOption, who_works, workplace
 from ._fiji import ImageJ
@@ -43,6 +38,12 @@ def study(
 
     A run that was stopped goes on where it was: give the same command again.
     """
+    from ..fiji import use
+    from ..study.config import paper_study, quick_study, read_study
+    from ..study.elsewhere import make_cells
+    from ..study.run import run_study
+    from ..study.study_report import records, write_study
+
     if (file is not None) + quick + phantoms != 1:
         raise ParameterError("study takes a file, or --quick, or --phantoms; give one of them")
     if imagej is not None:

@@ -8,6 +8,7 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
+from ..choices import MIN_LEAF, TREES
 from ..errors import ParameterError
 from ..volume import Volume, VoxelSize, check_volume, voxel_size
 from ._blocks import Progress, blocks, cores, runner
@@ -21,8 +22,6 @@ from ._trees import pack
 from .features import FeatureSet
 from .model import Forest
 
-#: The default forest; docs/decisions/002-forest-features-and-trees.md has the table behind it.
-TREES, MIN_LEAF = 60, 1
 #: Tiles in which training computes features: small, since labels are sparse and the floats of a tile are held.
 _TILE = (16, 32, 64)
 

@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..choices import MIN_LEAF, TREES
 from ..errors import LabelsError, ParameterError
 from ._blocks import Progress
 from ._grow import grow
 from ._labels import Labels, Painted, painted_voxels, thinned
 from ._smooth import Floats
 from .features import FeatureSet
-from .training import MIN_LEAF, TREES, Trainer
+from .training import Trainer
 
 
 class CrossValidation(NamedTuple):

@@ -10,11 +10,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..choices import ZarrVersion
 from ..errors import ParameterError
 from ..volume import DIMS, Volume, VoxelSize, history, origin, voxel_size
 from ._files import atomic_folder
@@ -23,7 +24,7 @@ from ._pieces import by_planes, pieces
 from ._pyramid import Coarsen, Run, coarsen, in_order, is_labels, levels
 from ._zarr import NOTE, check_zarr_place
 
-Version = Literal["0.4", "0.5"]
+Version: TypeAlias = ZarrVersion
 Progress = Callable[[float], None]
 
 _CHUNK = (32, 256, 256)

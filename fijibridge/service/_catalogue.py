@@ -10,8 +10,8 @@ import numpy as np
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from ..choices import MIN_LEAF, TREES
 from ..errors import EngineMissingError, ParameterError, ServiceError
-from ..forest.training import MIN_LEAF, TREES
 from ..io import WRITABLE
 from ..operation import Operation, jsonable
 from ..ops import operations
