@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..io import ZarrVersion, convert_volume
-from ..volume import describe_grid, voxel_size
+from ..choices import ZarrVersion
 from ._app import AsJson, UnitsOption, VoxelSizeOption
 from ._inputs import parse_spacing
 from ._terminal import progress_bar
@@ -44,6 +43,9 @@ def convert(
 
     Voxel size and history go with it where the format has a place for them. Volumes may be larger than memory.
     """
+    from ..io import convert_volume
+    from ..volume import describe_grid, voxel_size
+
     spacing = parse_spacing(voxel_size_given)
     with progress_bar("convert") as tell:
         written = convert_volume(
