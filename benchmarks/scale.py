@@ -197,11 +197,42 @@ def plan(rows: list[dict[str, Any]], voxels: float, cores: int, price: float) ->
     return lines
 
 
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """Show cost and time by size, and the memory and reading of the largest."""
+    voxels = {size: np.prod([int(n) for n in size.split(" x ")]) for size in {row["size"] for row in rows}}
+    sizes = sorted(voxels, key=lambda size: voxels[size])
+    found = {(row["name"], row["size"], row["metric"]): row["value"] for row in rows}
+    lines = [
+        f"| ns/voxel (s) | {' | '.join(sizes)} | MB over the start | planned | read |",
+        f"|---|{'--:|' * (len(sizes) + 3)}",
+    ]
+    for name in sorted({row["name"] for row in rows}, key=_order):
+        cells = [_cell(found, name, size) for size in sizes]
+        largest = max((size for size in sizes if (name, size, "seconds") in found), key=lambda size: voxels[size])
+        over, planned, read = (found[name, largest, key] for key in ("over_start_mb", "planned_mb", "read_per_voxel"))
+        words = name.replace(" 1 workers", " 1 worker")
+        lines.append(f"| {words} | {' | '.join(cells)} | {over:.0f} | {planned:.0f} | {read:.2f} |")
+    return lines
+
+
+def _order(name: str) -> tuple[str, bool, str]:
+    what, who = name.split(", ")
+    return what, who != "one process", who
+
+
+def _cell(found: dict[tuple[str, str, str], float], name: str, size: str) -> str:
+    if (name, size, "seconds") not in found:
+        return ""
+    return f"{found[name, size, 'cpu_ns_per_voxel']:.0f} ({found[name, size, 'seconds']:.1f})"
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="128^3 only, in one process and on two workers")
     parser.add_argument("--json", type=Path, help="rows are added to those in the file")
-    parser.add_argument("--plan", type=Path, metavar="JSON", help="print the plan from figures measured before")
+    parser.add_argument(
+        "--plan", type=Path, metavar="JSON", help="print a table of figures measured before, and the plan"
+    )
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--workers", nargs="+", type=int, default=[0, 1, 2, 4], help="0 = one process, no scheduler")
@@ -228,7 +259,7 @@ def main() -> None:
         return
     if given.plan:
         rows = json.loads(given.plan.read_text(encoding="utf-8"))["rows"]
-        print("\n".join(plan(rows, given.voxels, given.cores, given.price)))
+        print("\n".join([*table(rows), "", *plan(rows, given.voxels, given.cores, given.price)]))
         return
     for size in given.sizes:
         for name in given.only:
