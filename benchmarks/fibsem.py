@@ -27,9 +27,10 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from _fibsem_common import installed, measured, report, rms, versions, write
+from _fibsem_common import PEERS, installed, measured, report, rms, rows
 from _fibsem_curtains import bench_curtains
 from _fibsem_memory import bench_memory
+from _rows import versions, write_rows
 from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
@@ -231,9 +232,9 @@ def main() -> None:
     options = parser.parse_args()
     for part in options.only:
         run_part(part, quick=options.quick)
-    print("\n" + ", ".join(f"{name} {version}" for name, version in versions().items()))
-    if options.json:
-        write(options.json, join=options.join)
+    found = versions("numpy", "scipy", "numba", "PyWavelets", *PEERS)
+    print("\n" + ", ".join(f"{name} {version}" for name, version in found.items()))
+    write_rows(rows, options.json, found, keep=options.join)
 
 
 def run_part(part: str, *, quick: bool) -> None:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tifffile
+from _rows import Row, versions, write_rows
 
 import fijibridge as fb
 from fijibridge.phantom import simulate_scan
@@ -132,18 +133,17 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write all rows there")
     parser.add_argument("--quick", action="store_true", help="smaller pieces, under a minute")
     given = parser.parse_args()
-    rows, versions = [], {}
+    rows, measured = [], {}
     for case in cases(given.data, given.quick):
         result = run(case, given.out)
         print(table(case, result))
         rows += [
-            {"name": f"{row['method']}-{row['engine']}-{'filtered' if row['filtered'] else 'raw'}", "size": case.name,
-             "metric": metric, "value": row[metric], "unit": "1"}
+            Row(f"{row['method']}-{row['engine']}-{'filtered' if row['filtered'] else 'raw'}", case.name,
+                metric, row[metric], "1")
             for row in result["rows"] for metric in ("iou", "dice", "accuracy")
         ]  # fmt: skip
-        versions = result["versions"]
-    if given.json:
-        given.json.write_text(json.dumps({"rows": rows, "versions": versions}, indent=2), encoding="utf-8")
+        measured = result["versions"]
+    write_rows(rows, given.json, versions() | measured)
 
 
 if __name__ == "__main__":

@@ -9,20 +9,17 @@ previews on the whole slice, and how many voxels they label alike.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from _rows import Row, versions, write_rows
 
 import fijibridge as fb
 from fijibridge.service._http import ask
@@ -37,18 +34,10 @@ EDGE, DEPTH = 1024, 48
 FEW, ALL = PREVIEW_MOST, 20_000
 
 
-class Row(NamedTuple):
-    name: str
-    size: str
-    metric: str
-    value: float
-    unit: str
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a minute at most: each time is taken less often")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -56,9 +45,8 @@ def main() -> None:
         rows = measure(folder, 3 if options.quick else 9)
     for row in rows:
         print(f"{row.name:48} {row.size:28} {row.metric:24} {row.value:9.3f} {row.unit}")
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({"rows": [row._asdict() for row in rows], "versions": versions()}, indent=1))
+    measured = versions("numpy", "numba", "scikit-learn", "fastapi", "uvicorn")
+    write_rows(rows, options.json, measured)
 
 
 def measure(folder: Path, times: int) -> list[Row]:
@@ -145,11 +133,6 @@ def call(*words: str) -> None:
 
 def run(words: list[str]) -> None:
     subprocess.run([sys.executable, *words], check=True, capture_output=True)
-
-
-def versions() -> dict[str, str]:
-    found = {name: version(name) for name in ("fijibridge", "numpy", "numba", "scikit-learn", "fastapi", "uvicorn")}
-    return {**found, "python": platform.python_version(), "cores": str(os.cpu_count())}
 
 
 def timed(work: Callable[[], object]) -> float:

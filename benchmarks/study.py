@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _rows import Row, versions, write_rows
 
 from fijibridge.phantom.library import make_sample
 from fijibridge.study.matrix import LEAF, MOST, TREES, Bench, paint_iteratively
@@ -99,13 +100,13 @@ def forests(size: int) -> Iterator[dict[str, Any]]:
                    "right": 100 * right, "seconds": seconds}  # fmt: skip
 
 
-def forest_table(size: int) -> tuple[str, list[dict[str, Any]]]:
+def forest_table(size: int) -> tuple[str, list[Row]]:
     """Give the table of `forests` and its rows."""
     found = list(forests(size))
     lines = [(entry["name"], f"{entry['right']:.2f}", f"{entry['seconds']:.1f}") for entry in found]
     units = {"right": "%", "seconds": "CPU s to train and label"}
     rows = [
-        {"name": entry["name"], "size": entry["size"], "metric": metric, "value": entry[metric], "unit": unit}
+        Row(entry["name"], entry["size"], metric, entry[metric], unit)
         for entry in found
         for metric, unit in units.items()
     ]
@@ -207,19 +208,15 @@ def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def rows_of(results: dict[str, Any], out: Path) -> list[dict[str, Any]]:
+def rows_of(results: dict[str, Any], out: Path) -> list[Row]:
     """Give what the run cost and each group's numbers as rows."""
     cost = json.loads((out / "cost.json").read_text(encoding="utf-8")) if (out / "cost.json").is_file() else {}
     units = {"wall_s": "s", "cpu_s": "s", "peak_gib": "GiB", "cells_found": "", "cells_made": ""}
-    rows = [
-        {"name": "the run", "size": "", "metric": metric, "value": cost[metric], "unit": unit}
-        for metric, unit in units.items()
-        if metric in cost
-    ]
+    rows = [Row("the run", "", metric, cost[metric], unit) for metric, unit in units.items() if metric in cost]
     for group in results["groups"]:
         name = f"{group['dataset']}, {group['method']}, {'filtered' if group['filtered'] else 'raw'}"
         rows += [
-            {"name": name, "size": "", "metric": metric, "value": group[metric], "unit": "share of 1"}
+            Row(name, "", metric, group[metric], "share of 1")
             for metric in ("mean", "std", "disagreement", "distance", "base_distance")
             if group[metric] is not None
         ]
@@ -248,7 +245,7 @@ def options() -> argparse.Namespace:
 def main() -> None:
     """Run what the options say."""
     chosen = options()
-    versions: dict[str, str] = {"python": platform.python_version()}
+    measured = versions("numpy", "numba", "scikit-learn")
     if chosen.forests:
         text, rows = forest_table(64 if chosen.quick else 128)
     else:
@@ -256,9 +253,8 @@ def main() -> None:
         if not chosen.no_run:
             study(out, "--quick" if chosen.quick else "--phantoms")
         results = json.loads((out / "results.json").read_text(encoding="utf-8"))
-        text, rows, versions = section(results, out), rows_of(results, out), results["versions"]
-    if chosen.json:
-        chosen.json.write_text(json.dumps({"rows": rows, "versions": versions}, indent=1), encoding="utf-8")
+        text, rows, measured = section(results, out), rows_of(results, out), versions() | results["versions"]
+    write_rows(rows, chosen.json, measured)
     if chosen.into is None:
         sys.stdout.write(text + "\n")
     else:
