@@ -9,11 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
 from ..volume import Volume, voxel_size
 
 #: A stack of fewer slices has no xz and yz planes worth a look.
 _FLAT = 8
+#: Pixels of a plane's side that are drawn at least; from twice as many on they are averaged.
+_SHOWN = 1024
 
 
 def draw_orthoslices(rows: Sequence[tuple[str, Volume]], *, z: Sequence[int]) -> Figure:
@@ -36,16 +39,27 @@ def draw_orthoslices(rows: Sequence[tuple[str, Volume]], *, z: Sequence[int]) ->
 def show_grey(axis: Axes, volume: Volume, index: Any, plane: str, *, turned: bool = False) -> None:
     """Draw one plane of a grey volume with a scale bar; `plane` names the axes across and down, such as ``"xz"``."""
     image = np.asarray(volume.data[index])
-    image = image.astype(np.uint8) if image.dtype.kind == "b" else image
+    image = image.view(np.uint8) if image.dtype.kind == "b" else image
     image, plane = (image.T, plane[::-1]) if turned else (image, plane)
     size = voxel_size(volume)
-    across, down = getattr(size, plane[0]), getattr(size, plane[1])
-    low, high = np.percentile(image, (0.5, 99.5))
+    by = [max(1, side // _SHOWN) for side in image.shape]
+    across, down = getattr(size, plane[0]) * by[1], getattr(size, plane[1]) * by[0]
+    low, high = np.percentile(image[:: by[0], :: by[1]], (0.5, 99.5))
+    image = _shrunk(image, by)
     axis.imshow(
         image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), aspect=down / across, interpolation="antialiased"
     )
     axis.set_axis_off()
     add_scale_bar(axis, image.shape[1], across, size.units)
+
+
+def _shrunk(image: NDArray[Any], by: Sequence[int]) -> NDArray[Any]:
+    """Average boxes of pixels: matplotlib holds several copies of what it draws, with 8 bytes for each pixel."""
+    if max(by) == 1:
+        return image
+    rows, columns = (side // n for side, n in zip(image.shape, by, strict=True))
+    boxes = image[: rows * by[0], : columns * by[1]].reshape(rows, by[0], columns, by[1])
+    return np.asarray(boxes.mean(axis=(1, 3), dtype=np.float32))
 
 
 def add_scale_bar(axis: Axes, width: int, voxel: float, units: str) -> None:

@@ -20,8 +20,9 @@ _SLICES = 16
 _WEDGE_DEG = 4.0
 #: ... and what a picture without stripes has is seen at these oblique angles, where no defect of milling shows.
 _REFERENCE_DEG = (25.0, 65.0)
-#: Share of each side, about the middle, that stripes are looked for in: the rim may be empty after aligning.
-_MIDDLE = 0.75
+#: Share of each side, about the middle, that stripes are looked for in: the rim may be empty after aligning; and voxels
+#: at most, since a spectrum takes some 60 bytes for each.
+_MIDDLE, _MOST = 0.75, 2048
 _BANDS = 40
 
 
@@ -71,9 +72,7 @@ def slice_histograms(volume: Volume, window: tuple[float, float]) -> NDArray[np.
 def stripe_spectrum(volume: Volume) -> Spectrum:
     """Measure the power of vertical stripes against frequency, on some slices' middles."""
     size = voxel_size(volume)
-    planes = [_middle(volume, z) for z in _some(volume)]
-    power = np.mean([_power(plane) for plane in planes], axis=0)
-    rows, columns = planes[0].shape
+    power, (rows, columns) = _mean_power(volume)
     fy, fx = np.fft.fftfreq(rows, size.y)[:, None], np.fft.rfftfreq(columns, size.x)[None]
     radius, angle = np.hypot(fy, fx), np.degrees(np.arctan2(np.abs(fy), fx))
     # The wedge has no width at low frequencies: there the row fy = 0 stands for it.
@@ -126,8 +125,18 @@ def _finite(values: NDArray[Any]) -> NDArray[Any]:
     return found if found.size else np.zeros(1)
 
 
+def _mean_power(volume: Volume) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    """Give the mean power spectrum of some slices' middles, one slice after the other, and their shape."""
+    slices = _some(volume)
+    plane = _middle(volume, slices[0])
+    total = _power(plane)
+    for z in slices[1:]:
+        total += _power(_middle(volume, z))
+    return total / len(slices), plane.shape
+
+
 def _middle(volume: Volume, z: int) -> NDArray[np.float64]:
-    rims = [int(size * (1 - _MIDDLE) / 2) for size in volume.shape[1:]]
+    rims = [max(int(size * (1 - _MIDDLE) / 2), (size - _MOST) // 2) for size in volume.shape[1:]]
     (y, x), (_, rows, columns) = rims, volume.shape
     plane = np.array(volume.data[z, y : rows - y, x : columns - x], float)
     plane[~np.isfinite(plane)] = 0
