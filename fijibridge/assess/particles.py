@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.segmentation import watershed
 
 from ..errors import LabelsError, ParameterError
 from ..volume import Volume, VoxelSize, record, voxel_size, with_data
@@ -57,6 +56,8 @@ def split_particles(labels: Volume, *, label: int = 1, neck: float = 0.8) -> Vol
     if not 0 < neck <= 1:
         raise ParameterError(f"neck is a share in 0..1, got {neck}; 0.8 parts spheres that press into each other")
     mask = np.asarray(labels.data) == label
+    from skimage.segmentation import watershed  # slow to import
+
     size = _size(voxel_size(labels))
     distance = distance_to(~mask, size) if not mask.all() else np.ones(mask.shape, np.float32)
     sigma = [_SMOOTH * min(size) / edge for edge in size]

@@ -120,7 +120,6 @@ def predict(
     Memory stays small whatever the stack's size: it is read, labelled and written in pieces. Into an OME-Zarr folder
     it goes block by block, on several processes or machines too, and a run that was stopped goes on where it was.
     """
-    from ..blocks import predict_blocks
     from ..forest import load_forest
     from ..io import is_zarr_name, write_volume
 
@@ -134,6 +133,8 @@ def predict(
     with progress_bar("predict") as tell, workplace(who):
         report = _with_speed(tell, "predict", voxels)
         if by_blocks:
+            from ..blocks import predict_blocks
+
             predict_blocks(
                 forest, volume if voxel_size else stack, out, progress=report, told=tell_plan, **who._asdict()
             )

@@ -56,10 +56,7 @@ def segment(
 
     Into an OME-Zarr folder it goes block by block in bounded memory; a run that was stopped goes on where it was.
     """
-    from ..blocks import apply_blocks
     from ..io import is_zarr_name, write_volume
-    from ..ops import operations, telling
-    from ..study.methods import labels_from_masks
 
     name, parameters = _operation(method, value=value, low=low, high=high, flood=flood)
     by_blocks, who = is_zarr_name(out), who_works(scheduler, workers, memory)
@@ -67,11 +64,16 @@ def segment(
     volume = read_stack(stack, voxel_size, units, mmap=by_blocks)
     with progress_bar(method) as tell, workplace(who):
         if by_blocks:
+            from ..blocks import apply_blocks
+
             labels = apply_blocks(
                 name, volume if voxel_size else stack, out, engine=engine, classes=_CLASSES,
                 progress=lambda share: tell(method, share), told=tell_plan, **who._asdict(), **parameters,
             )  # fmt: skip
         else:
+            from ..ops import operations, telling
+            from ..study.methods import labels_from_masks
+
             with telling(lambda share: tell(method, share)):
                 mask = operations()[name](volume, engine=engine, **parameters)
             labels = labels_from_masks([mask], _CLASSES)

@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from skimage.filters import threshold_multiotsu
 
 from ..errors import LabelsError
 from ..volume import Volume
@@ -48,6 +47,8 @@ def multi_otsu(volume: Volume, count: int) -> tuple[float, ...]:
     Source: Liao, Chen and Chung 2001, J. Inf. Sci. Eng. 17, 713 (scikit-image). Larger counts bin more coarsely, since
     the search visits every combination of bins.
     """
+    from skimage.filters import threshold_multiotsu  # slow to import
+
     grey = np.asarray(volume.data)
     bins = 256 if count <= 2 else 64
     return tuple(float(value) for value in threshold_multiotsu(grey, classes=count + 1, nbins=bins))

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from .. import ops
-from ..forest import FeatureSet, train
+from ..forest import FeatureSet
 from ..operation import Engine
 from ..volume import Volume, history, record, with_data
 from .classes import Window, multi_otsu, windows
@@ -75,6 +75,8 @@ def segment(
     Segmentation on the grid of the volume, labels uint8.
     """
     if method.name == "forest":
+        from ..forest import train  # with scikit-learn: slow to import
+
         forest = train(volume, labels, features=FeatureSet.of(flat=slicewise), seed=seed)
         return Segmentation(forest.predict(volume, progress=progress))
     if len(classes) == 2 and method.name == "otsu":

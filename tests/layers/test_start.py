@@ -68,11 +68,15 @@ def test_the_help_of_every_command_comes_without_a_heavy_library():
 
 @pytest.mark.parametrize(
     "words",
-    [["convert", "grey.tif", "copy.nrrd"], ["macro", "run", "smooth.ijm", "grey.tif", "sigma=1"]],
-    ids=["convert", "macro run"],
+    [
+        ["convert", "grey.tif", "copy.nrrd"],
+        ["segment", "grey.tif", "-o", "labels.tif"],
+        ["macro", "run", "smooth.ijm", "grey.tif", "sigma=1"],
+    ],
+    ids=["convert", "segment", "macro run"],
 )
 def test_a_command_loads_no_library_of_another(tmp_path, monkeypatch, words):
-    """Neither a conversion nor a macro trains, serves or draws; Java runs in a process of its own."""
+    """Neither a conversion nor a threshold nor a macro trains, serves or draws; Java runs in a process of its own."""
     monkeypatch.chdir(tmp_path)
     write_volume(make_volume(np.arange(4 * 8 * 8, dtype=np.uint8).reshape(4, 8, 8)), tmp_path / "grey.tif")
     heavy, _ = loaded([words])
