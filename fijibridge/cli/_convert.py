@@ -32,6 +32,7 @@ def convert(
     ],
     voxel_size_given: VoxelSizeOption = "",
     units: UnitsOption = "nm",
+    channel: Annotated[int | None, typer.Option(help="Which channel of a TIFF in colour, counted from 0.")] = None,
     ome_zarr: Annotated[ZarrVersion, typer.Option(help="Version of an OME-Zarr.")] = "0.5",
     sharded: Annotated[
         bool | None,
@@ -53,6 +54,7 @@ def convert(
             target,
             spacing=spacing,
             units=units if spacing else None,
+            channel=channel,
             ome_zarr=ome_zarr,
             sharded=sharded,
             progress=lambda share: tell("write" if share < 0.5 else "compare", share),

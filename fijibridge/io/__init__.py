@@ -49,6 +49,7 @@ def read_volume(
     spacing: tuple[float, float, float] | None = None,
     units: Units | None = None,
     mmap: bool = False,
+    channel: int | None = None,
     progress: Progress | None = None,
 ) -> Volume:
     """Read a volume from a file, a folder of TIFF slices, or slices named one by one.
@@ -74,6 +75,7 @@ def read_volume(
         contiguous, in this machine's byte order (TIFF, NRRD, MetaImage, MRC, AmiraMesh, raw); of all others a dask
         array is made, which reads slices or chunks when they are asked for and goes to other processes by the file's
         name. One compressed stream (gzip and bzip2 in NRRD, MetaImage, MRC; AmiraMesh's) is best read forward.
+    channel : which channel (sample of a pixel, from 0) of one TIFF file in colour; None refuses what is in colour.
     progress : called with the share done, 0 to 1, after each slice of compressed files and folders.
 
     Returns
@@ -97,13 +99,14 @@ def read_volume(
     ------
     ReadError : there is no such file, or it is broken, truncated or no grey volume; or it holds several slices with a
         size for y and x and none for z, which is then asked for (`spacing`) rather than guessed.
-    ParameterError : `spacing` without `units` or the other way round, or a size that is not a positive number.
+    ParameterError : `spacing` without `units` or the other way round, or a size that is not a positive number; a
+        `channel` that is not there, or of something else than one TIFF file.
 
     Source: TIFF 6.0 (Adobe 1992); ImageJ 1.54p's TIFF; OME-TIFF specification 6; NRRD0005; MRC2014; AmiraMesh 3D 2.1.
     """
     given = _given(spacing, units)
     source = [Path(part) for part in path] if not isinstance(path, str | os.PathLike) else Path(path)
-    stack = _read(source, mmap, given is not None, progress)
+    stack = _read(source, mmap, given is not None, progress, channel)
     known = given or stack.calibration
     size = (known.z or _depth(stack), known.y, known.x)
     return make_volume(stack.data, spacing=size, units=known.units, origin=known.origin, history=stack.history)
@@ -157,6 +160,7 @@ def convert_volume(
     *,
     spacing: tuple[float, float, float] | None = None,
     units: Units | None = None,
+    channel: int | None = None,
     ome_zarr: ZarrVersion = "0.5",
     sharded: bool | None = None,
     progress: Progress | None = None,
@@ -170,6 +174,7 @@ def convert_volume(
     source : whatever `read_volume` reads.
     target : a file of whatever format `write_volume` writes; an older one is replaced.
     spacing, units : voxel size (z, y, x) in place of what the source says.
+    channel : see `read_volume`.
     ome_zarr, sharded : see `write_volume`.
     progress : called with the share done, 0 to 1.
 
@@ -185,21 +190,23 @@ def convert_volume(
     def part(start: float) -> Progress | None:
         return None if progress is None else lambda share: progress(start + share / 2)
 
-    volume = read_volume(source, spacing=spacing, units=units, mmap=True)
+    volume = read_volume(source, spacing=spacing, units=units, mmap=True, channel=channel)
     write_volume(volume, target, ome_zarr=ome_zarr, sharded=sharded, progress=part(0))
     back = read_volume(target, mmap=True)
     check_written(volume, back, Path(target), part(0.5))
     return back
 
 
-def _read(source: Path | list[Path], mmap: bool, sized: bool, progress: Progress | None) -> Stack:
+def _read(source: Path | list[Path], mmap: bool, sized: bool, progress: Progress | None, channel: int | None) -> Stack:
+    if channel is not None and (isinstance(source, list) or source.is_dir()):
+        raise ParameterError(f"channel names one of a TIFF file in colour, and {source} is none; leave it out")
     if isinstance(source, list):
         return read_slices(source, sized, mmap, progress)
     if is_zarr(source):
         return read_zarr(source, mmap, progress)
     if source.is_dir():
         return read_folder(source, sized, mmap, progress)
-    return read_file(source, mmap, progress)
+    return read_file(source, mmap, progress, channel)
 
 
 def _given(spacing: tuple[float, float, float] | None, units: Units | None) -> Calibration | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import WriteError
+from ..errors import ParameterError, WriteError
 from ..volume import Volume
 from ._amira import read_amira
 from ._files import atomic
@@ -36,10 +36,17 @@ _READERS: dict[str, Callable[[Path, bool], Stack]] = {
 WRITABLE = (*TIFF_ENDINGS, ".nrrd", ".h5", ".mrc")
 
 
-def read_file(path: Path, mmap: bool, progress: Progress | None) -> Stack:
-    """Read one file of any format that we know; what has no known ending is taken for TIFF."""
+def read_file(path: Path, mmap: bool, progress: Progress | None, channel: int | None) -> Stack:
+    """Read one file of any format that we know; what has no known ending is taken for TIFF.
+
+    Raises
+    ------
+    ParameterError : `channel` with another format than TIFF.
+    """
     name = path.name.lower()
     container, inside = _container(path)
+    if channel is not None and (container is not None or name.endswith((*RAW, *_READERS))):
+        raise ParameterError(f"channel names one of a TIFF in colour, and {path} is another format; leave it out")
     if container is not None:
         return read_hdf5(container, inside, mmap)
     if name.endswith(RAW):
@@ -47,7 +54,7 @@ def read_file(path: Path, mmap: bool, progress: Progress | None) -> Stack:
     for ending, read in _READERS.items():
         if name.endswith(ending):
             return read(path, mmap)
-    return read_tiff(path, mmap, progress)
+    return read_tiff(path, mmap, progress, channel)
 
 
 def write_file(volume: Volume, path: Path, progress: Progress | None) -> None:

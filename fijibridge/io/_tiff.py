@@ -13,14 +13,14 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from ..errors import ReadError
+from ..errors import ParameterError, ReadError
 from ._calibration import Calibration, description_items, from_imagej, from_resolution
 from ._history import Note, from_text
 from ._ifd import walk
 from ._lazy import Raw, voxels
 from ._ome import from_ome, ome_description
 from ._stack import Stack, describe
-from ._tiff_pages import TiffPages, grey_of_rgb
+from ._tiff_pages import TiffPages, check_channel, one_channel
 from ._vendor import acquisition, calibrated, read_vendor
 
 Progress = Callable[[float], None]
@@ -33,8 +33,8 @@ _MOST_GROWTH = 2**15
 _STACKED = "ZTIQ"
 
 
-def read_tiff(path: Path, mmap: bool, progress: Progress | None) -> Stack:
-    """Read or map one TIFF file.
+def read_tiff(path: Path, mmap: bool, progress: Progress | None, channel: int | None = None) -> Stack:
+    """Read or map one TIFF file; of one in colour the `channel` named.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def read_tiff(path: Path, mmap: bool, progress: Progress | None) -> Stack:
         with tifffile.TiffFile(path, _multifile=False) as tiff:
             items = description_items(tiff.pages.first.description)
             series = _series(path, tiff, headers, items)
-            data = _voxels(path, tiff, series, mmap, progress)
+            data = _voxels(path, tiff, series, mmap, progress, channel=channel)
             calibration, note = _calibration(tiff, items)
     if note.origin is not None and not items:
         calibration = calibration._replace(origin=note.origin)
@@ -63,6 +63,8 @@ def _tifffile_errors(path: Path) -> Iterator[None]:
         yield
     except ReadError as error:
         error.detail = error.detail or words.text()
+        raise
+    except ParameterError:
         raise
     except FileNotFoundError as error:
         raise ReadError(f"there is no file {path}; check the name") from error
@@ -165,27 +167,31 @@ def _check_size(path: Path, series: tifffile.TiffPageSeries) -> None:
 
 
 def _voxels(
-    path: Path, tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, mmap: bool, progress: Progress | None
-) -> NDArray[np.generic]:
+    path: Path, tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, mmap: bool, progress: Progress | None,
+    *, channel: int | None,
+) -> NDArray[np.generic]:  # fmt: skip
     """Give the voxels as (z, y, x), mapped where asked for and possible."""
     if series.dtype.kind not in "buif":
         raise ReadError(f"{path} holds {series.dtype} and a volume real numbers; save its magnitude or real part")
     _check_axes(path, series)
-    sizes = series.sizes
-    shape = (-1, sizes["height"], sizes["width"])
-    if series.dataoffset is None:
-        return _packed(path, series, mmap, progress)
-    data = _contiguous(path, tiff.byteorder, series, series.dataoffset, mmap)
-    if "S" in series.axes and series.shape[series.axes.index("S")] > 1:
-        data = grey_of_rgb(path, np.moveaxis(data, series.axes.index("S"), -1))
-    return data.reshape(shape)
-
-
-def _packed(path: Path, series: tifffile.TiffPageSeries, mmap: bool, progress: Progress | None) -> NDArray[np.generic]:
-    """Read compressed, tiled or scattered slices one by one."""
     samples = series.shape[series.axes.index("S")] if "S" in series.axes else 1
+    if channel is not None:
+        check_channel(path, channel, samples)
+    if series.dataoffset is None:
+        return _packed(path, series, mmap, progress, samples=samples, channel=channel)
+    data = _contiguous(path, tiff.byteorder, series, series.dataoffset, mmap)
+    if samples > 1:
+        data = one_channel(path, np.moveaxis(data, series.axes.index("S"), -1), channel)
+    return data.reshape((-1, *_plane(series)))
+
+
+def _packed(
+    path: Path, series: tifffile.TiffPageSeries, mmap: bool, progress: Progress | None,
+    *, samples: int, channel: int | None,
+) -> NDArray[np.generic]:  # fmt: skip
+    """Read compressed, tiled or scattered slices one by one."""
     shape = (series.size // (samples * series.sizes["height"] * series.sizes["width"]), *_plane(series))
-    source = TiffPages(path, shape, series.dtype, per_page=shape[0] // len(series.pages))
+    source = TiffPages(path, shape, series.dtype, per_page=shape[0] // len(series.pages), channel=channel)
     if mmap:
         source[0:1, :, :]  # what cannot be decoded at all is said at once
     return voxels(source, mmap=mmap, progress=progress)

@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from ..errors import ReadError
+from ..errors import ParameterError, ReadError
 from ._lazy import OnDisk
 
 
@@ -19,9 +19,11 @@ class TiffPages(OnDisk):
 
     kind = "TIFF"
 
-    def __init__(self, path: Path, shape: Sequence[int], dtype: np.dtype[Any], *, per_page: int = 1) -> None:
+    def __init__(
+        self, path: Path, shape: Sequence[int], dtype: np.dtype[Any], *, per_page: int = 1, channel: int | None = None
+    ) -> None:
         super().__init__(path, shape, dtype)
-        self._per_page = per_page
+        self._per_page, self._channel = per_page, channel
 
     def open(self) -> Any:
         """Open the file; it is closed when nobody reads it any more."""
@@ -37,22 +39,34 @@ class TiffPages(OnDisk):
         page = pages[z // self._per_page]
         image = page.asarray()
         if page.keyframe.samplesperpixel > 1:
-            image = grey_of_rgb(self.path, np.moveaxis(image, page.keyframe.axes.index("S"), -1))
+            image = one_channel(self.path, np.moveaxis(image, page.keyframe.axes.index("S"), -1), self._channel)
         grey: NDArray[Any] = image.reshape(self._per_page, *self.shape[1:])[z % self._per_page]
         return grey
 
 
-def grey_of_rgb(path: Path, colours: NDArray[Any]) -> NDArray[Any]:
-    """Give the one channel of RGB whose three are equal: a grey image that some program saved in colour.
+def one_channel(path: Path, colours: NDArray[Any], channel: int | None) -> NDArray[Any]:
+    """Give one channel; where none is named, that of RGB whose three are equal: a grey image saved in colour.
 
     Raises
     ------
-    ReadError : the channels are not equal, or not three.
+    ReadError : none is named, and the channels are not equal, or not three.
+    ParameterError : there is no such channel.
     """
+    if channel is not None:
+        check_channel(path, channel, colours.shape[-1])
+        return np.ascontiguousarray(colours[..., channel])
     red = colours[..., 0]
     if colours.shape[-1] == 3 and all(np.array_equal(red, colours[..., other]) for other in (1, 2)):
         return np.ascontiguousarray(red)
     raise ReadError(
         f"{path} is in colour or has several channels ({colours.shape[-1]} samples per pixel) and a volume is grey; "
-        "convert it, in ImageJ by Image > Type > 8-bit, or pick one channel and save that"
+        "convert it, in ImageJ by Image > Type > 8-bit, or name one: channel=0 in Python, --channel 0 for convert"
     )
+
+
+def check_channel(path: Path, channel: int, count: int) -> None:
+    """Raise ParameterError where a file has no such channel."""
+    if not 0 <= channel < count:
+        raise ParameterError(
+            f"{path} has {count} channel(s), counted from 0, and channel is {channel}; name one of them"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import tifffile
 
 import fijibridge as fb
 
@@ -35,3 +36,15 @@ def test_convert_names_the_formats_that_it_writes(run, stack, tmp_path):
     assert code == 6
     assert ".nrrd" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_convert_takes_the_channel_that_is_named_of_a_stack_in_colour(run, tmp_path):
+    """What is in colour is no volume, and which channel is meant only the user knows."""
+    colours = (np.arange(3 * 20 * 30 * 3) % 251).astype(np.uint8).reshape(3, 20, 30, 3)
+    tifffile.imwrite(tmp_path / "c.tif", colours, photometric="rgb")
+    code, _, said = run("convert", tmp_path / "c.tif", tmp_path / "v.nrrd")
+    assert code != 0
+    assert "--channel 0" in said
+    code, _, said = run("convert", tmp_path / "c.tif", tmp_path / "v.nrrd", "--channel", "2")
+    assert code == 0, said
+    np.testing.assert_array_equal(fb.read_volume(tmp_path / "v.nrrd").data, colours[..., 2])

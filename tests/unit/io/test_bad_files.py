@@ -13,7 +13,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fijibridge.errors import FijibridgeError, ReadError
+from fijibridge.errors import FijibridgeError, ParameterError, ReadError
 from fijibridge.io import read_volume, write_volume
 from fijibridge.volume import make_volume
 
@@ -136,6 +136,26 @@ def test_rgb_with_three_equal_channels_is_grey(tmp_path: Path, planar: str) -> N
     colours = np.stack([grey] * 3, axis=-1 if planar == "contig" else 0)
     tifffile.imwrite(tmp_path / "v.tif", colours, photometric="rgb", planarconfig=planar)
     np.testing.assert_array_equal(read_volume(tmp_path / "v.tif").data, STACK[:1])
+
+
+@pytest.mark.parametrize("compression", [None, "lzw"])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_one_channel_of_a_file_in_colour_is_read_by_its_number(tmp_path: Path, compression, planar: str) -> None:
+    """From 0; one that is not there, and one of a file without several, is refused."""
+    colours = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
+    stored = colours if planar == "contig" else np.moveaxis(colours, -1, 0)
+    tifffile.imwrite(tmp_path / "v.tif", stored, photometric="rgb", planarconfig=planar, compression=compression)
+    for mmap in (False, True):
+        found = read_volume(tmp_path / "v.tif", channel=1, mmap=mmap).data
+        np.testing.assert_array_equal(np.asarray(found), colours[None, ..., 1])
+        for channel in (3, -1):
+            with pytest.raises(ParameterError, match="has 3 channel"):
+                np.asarray(read_volume(tmp_path / "v.tif", channel=channel, mmap=mmap).data)
+    save(tmp_path / "grey.tif", STACK)
+    write_volume(make_volume(STACK), tmp_path / "v.zarr")
+    for path, said in (("grey.tif", "has 1 channel"), ("v.zarr", "is none"), ("v.nrrd", "another format")):
+        with pytest.raises(ParameterError, match=said):
+            read_volume(tmp_path / path, channel=1)
 
 
 def test_the_colour_coded_sandstone_masks_are_refused(shared_data) -> None:
