@@ -9,11 +9,11 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from browser import CHROMIUM, browsing
+from browser import browsing, needs_browser
 from service_process import until
 from test_service_jobs import labels_for_large
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to look at the page with")
+pytestmark = needs_browser
 HOSTILE = "<img src=x onerror=alert(1)>.tif"
 
 

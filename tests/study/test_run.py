@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+from browser import look_at, needs_browser
 
 from fijibridge.io import write_volume
 from fijibridge.phantom.library import make_sample
@@ -22,13 +22,6 @@ from fijibridge.study.run import run_study
 from fijibridge.study.summary import plus_minus, summarise
 from fijibridge.volume import with_data
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-#: Written behind the page: the title then tells what the browser made of it.
-PROBE = """<script>
-const drawn = [...document.images].filter(image => image.complete && image.naturalWidth > 100).length;
-const wide = document.documentElement.scrollWidth > window.innerWidth + 1;
-document.title = `drawn ${drawn} of ${document.images.length}, too wide: ${wide}`;
-</script>"""
 TINY = {
     "dataset": [{"name": "one", "phantom": "NMC-1", "size": 32}],
     "methods": ["S1", "S2", "gWS", "ML1", "MLX10", "otsu"],
@@ -69,17 +62,12 @@ def test_report_says_simulated_shows_the_papers_numbers_and_needs_no_network(qui
     assert text.count("<img ") >= 12
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to look at the report with")
+@needs_browser
 @pytest.mark.parametrize("width", [420, 1280])
 def test_report_in_a_browser_draws_every_picture_and_nothing_sticks_out(quick, tmp_path, width):
     """Tables of many users and methods are wide: they scroll by themselves, the page does not."""
-    page = tmp_path / "report.html"
-    page.write_text((quick[0] / "report.html").read_text(encoding="utf-8") + PROBE, encoding="utf-8")
-    words = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},900", "--dump-dom"]
-    done = subprocess.run([*words, page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
-    title = re.search(r"<title>(.*?)</title>", done.stdout)
-    assert title is not None
-    assert re.fullmatch(r"drawn (\d+) of \1, too wide: false", title[1])
+    seen = look_at(quick[0] / "report.html", tmp_path, width)
+    assert re.fullmatch(r"drawn (\d+) of \1, too wide: false", seen)
 
 
 def test_spread_and_subtraction_are_those_of_the_rows(quick):

@@ -1,10 +1,11 @@
-"""A headless Chromium driven through the pipe of its DevTools protocol: nothing but the standard library."""
+"""A headless Chromium: one look at a report, or driven through the pipe of its DevTools protocol."""
 
 from __future__ import annotations
 
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -12,10 +13,33 @@ import time
 from contextlib import contextmanager
 from queue import Empty, Queue
 
+import pytest
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, "PageUp": 33, "PageDown": 34, "Tab": 9, "Enter": 13}
-_FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-          "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe"]  # fmt: skip
+_HEADLESS = ["--headless=new", "--no-sandbox", "--disable-gpu"]
+_FLAGS = [*_HEADLESS, "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+          "--disable-component-update", "--remote-debugging-pipe"]  # fmt: skip
+#: Written behind the page: the title then tells what the browser made of it.
+_PROBE = """<script>
+const drawn = [...document.images].filter(image => image.complete && image.naturalWidth > 100).length;
+const wide = document.documentElement.scrollWidth > window.innerWidth + 1;
+document.title = `drawn ${drawn} of ${document.images.length}, too wide: ${wide}`;
+</script>"""
+
+
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to look at the page with")
+
+
+def look_at(report, folder, width):
+    """Open a copy of a report in a window of that width; give what the browser made of it, in words."""
+    page = folder / "seen.html"
+    page.write_text(report.read_text(encoding="utf-8") + _PROBE, encoding="utf-8")
+    words = [CHROMIUM, *_HEADLESS, f"--window-size={width},900", "--dump-dom", page.as_uri()]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+    title = re.search(r"<title>(.*?)</title>", done.stdout)
+    assert title is not None
+    return title[1]
 
 
 class Browser:
