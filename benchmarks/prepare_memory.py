@@ -23,14 +23,13 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from _rows import Row, versions, write_rows
 
-import fijibridge as fb
 from fijibridge.phantom.fibsem import Defects, make_fibsem
 
 STEPS = ("align", "decurtain", "even_out", "smooth", "shear", "crop")
 #: Slices that the command is tried on alone.
 FEW = 16
-UNITS = {"seconds": "s", "exit": ""}
 
 
 def make_stack(path: Path, slices: int, side: int) -> int:
@@ -98,6 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a stack of 0.07 GB, so that the script itself is tried")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", action="store_true", help="leave rows of other steps in the file")
     parser.add_argument("--limit-gb", type=float, default=1.6, help="private memory that the run may take")
     parser.add_argument("--memory", metavar="SIZE", help="give this to the command in place of the system's limit")
     parser.add_argument("--slices", type=int, default=512)
@@ -108,17 +108,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=".") as folder:
         size, found = measure(Path(folder), given, slices, side)
     name = " ".join(given.steps)
-    rows = [
-        {"name": name, "size": size, "metric": metric, "value": value,
-         "unit": UNITS.get(metric, "s" if metric.endswith("_s") else "GB")}
-        for metric, value in found.items()
-    ]  # fmt: skip
+    rows = [Row(name, size, metric, value, _unit(metric)) for metric, value in found.items()]
     print(f"{name}: {size}")
     for row in rows:
-        print(f"{row['metric']:>14} {row['value']:10.2f} {row['unit']}")
-    if given.json:
-        versions = {"fijibridge": fb.__version__, "numpy": np.__version__, "tifffile": tifffile.__version__}
-        given.json.write_text(json.dumps({"rows": rows, "versions": versions}, indent=2), encoding="utf-8")
+        print(f"{row.metric:>14} {row.value:10.2f} {row.unit}")
+    write_rows(rows, given.json, versions("numpy", "tifffile"), keep=given.keep)
+
+
+def _unit(metric: str) -> str:
+    return "s" if metric == "seconds" or metric.endswith("_s") else "" if metric == "exit" else "GB"
 
 
 if __name__ == "__main__":
