@@ -21,6 +21,8 @@ Cut = tuple[Shape, Shape]
 
 #: Chunks of results: what one block is made of at least.
 CHUNK: Shape = (32, 256, 256)
+#: What unpacking a voxel weighs beside reading and filtering it: little, and a halo unpacks whole chunks.
+_UNPACKING = 0.07
 #: What interpreter, file handles and compression take beside the blocks.
 _BESIDE = 48 * 2**20
 
@@ -98,16 +100,13 @@ class Cutting(NamedTuple):
 
     def largest(self, chunk: Shape, room: int) -> Shape:
         """Make blocks longer by whole chunks, so that the least is read: of those alike, the ones with longer rows."""
-        block = self._grown(chunk, 2, room)
-        found = block
-        for rows in self._steps(chunk[1], self.shape[1]):
-            wider = (block[0], rows, block[2])
-            if self.bytes_of(wider) > room:
-                break
-            tried = self._grown(wider, 0, room)
-            if self._read(tried) <= self._read(found):
-                found = tried
-        return found
+        starts = product(self._steps(chunk[0], self.shape[0]), self._steps(chunk[1], self.shape[1]))
+        tried = [
+            self._grown(self._grown((depth, rows, chunk[2]), 2, room), 0, room)
+            for depth, rows in starts
+            if self.bytes_of((depth, rows, chunk[2])) <= room
+        ]
+        return min(tried, key=lambda block: (self._read(block), -block[2], -block[1], -block[0]))
 
     def _grown(self, block: Shape, axis: int, room: int) -> Shape:
         """Make a block as long along one axis as it fits."""
@@ -121,9 +120,16 @@ class Cutting(NamedTuple):
         return longer(max(1, bisect_right(range(1, most + 1), room, key=lambda count: self.bytes_of(longer(count)))))
 
     def _read(self, block: Shape) -> float:
-        """Give how many voxels are read for each that is made; by a tenth alike is alike."""
-        z, y, x = (part + 2 * more for part, more in zip(block, self.reach, strict=True))
-        return round(z * y * x / prod(block), 1)
+        """Give what is read for each voxel that is made; by a tenth alike is alike.
+
+        A halo of few voxels costs as many to read and to work on, but whole chunks to unpack.
+        """
+        read = unpacked = 1.0
+        for part, size, more, chunk in zip(block, self.shape, self.reach, CHUNK, strict=True):
+            if part < size:
+                read *= 1 + 2 * more / part
+                unpacked *= 1 + 2 * -(-more // chunk) * chunk / part
+        return round(read + _UNPACKING * unpacked, 1)
 
     @staticmethod
     def _steps(first: int, last: int) -> list[int]:

@@ -45,15 +45,39 @@ def histogram(volume: Volume) -> Histogram:
 
 
 def look_at_histogram(volume: Volume) -> Generator[Look, None, Histogram]:
-    """Count as `histogram` does, block by block: first the lowest and highest grey value, then the bins between."""
+    """Count as `histogram` does, block by block; integers of two bytes are few enough to read each voxel once."""
+    if volume.dtype.kind in "ui" and volume.dtype.itemsize <= 2:
+        return (yield from _look_at_levels(volume))
     ranges: list[tuple[float, float]] = []
     yield Look(_part_range, lambda _place, found: ranges.append(found))
     lowest, highest = _checked_range(float(np.fmin.reduce(ranges)[0]), float(np.fmax.reduce(ranges)[1]))
+    counts = np.zeros(BINS, np.int64)
+    given = {"lowest": lowest, "highest": highest}
+    yield Look(_part_counts, lambda _place, found: np.add(counts, found, out=counts), given)
+    return Histogram(counts, lowest, highest, volume.dtype)
+
+
+def _look_at_levels(volume: Volume) -> Generator[Look, None, Histogram]:
+    """Count the voxels of each grey level; the bins are counted from that."""
+    limits = np.iinfo(volume.dtype)
+    levels = np.arange(limits.min, limits.max + 1)
+    voxels = np.zeros(len(levels), np.int64)
+    yield Look(_part_levels, lambda _place, found: np.add(voxels, found, out=voxels))
+    there = levels[voxels > 0]
+    lowest, highest = _checked_range(float(there[0]), float(there[-1]))
     if volume.dtype == np.uint8:
-        lowest, highest = 0.0, 255.0
-    counts: list[Counts] = []
-    yield Look(_part_counts, lambda _place, found: counts.append(found), {"lowest": lowest, "highest": highest})
-    return Histogram(np.sum(counts, axis=0), lowest, highest, volume.dtype)
+        return Histogram(voxels, 0.0, 255.0, volume.dtype)
+    counts = np.zeros(BINS, np.int64)
+    np.add.at(counts, _bins_of(there, lowest, highest), voxels[voxels > 0])
+    return Histogram(counts, lowest, highest, volume.dtype)
+
+
+def _part_levels(part: Volume, _place: Place) -> Counts:
+    limits = np.iinfo(part.dtype)
+    counts = np.zeros(limits.max - limits.min + 1, np.int64)
+    for plane in np.asarray(part.data):
+        counts += np.bincount(plane.ravel().astype(np.intp) - limits.min, minlength=len(counts))
+    return counts
 
 
 def _part_range(part: Volume, _place: Place) -> tuple[float, float]:
@@ -94,16 +118,19 @@ def _checked_range(lowest: float, highest: float) -> tuple[float, float]:
 
 
 def _binned(plane: NDArray[Any], lowest: float, highest: float) -> Counts:
-    """Bin one slice in ImageJ's arithmetic: double precision, cut off to the bin below."""
+    """Count one slice in bins, without NaN."""
+    known = plane[~np.isnan(plane)] if plane.dtype.kind == "f" else plane.ravel()
+    return np.bincount(_bins_of(known, lowest, highest), minlength=BINS)
+
+
+def _bins_of(values: NDArray[Any], lowest: float, highest: float) -> NDArray[np.intp]:
+    """Give the bin of each value in ImageJ's arithmetic: double precision, cut off to the bin below."""
     # Integer bins reach one grey value past the highest, float bins end at it.
-    if plane.dtype.kind == "f":
-        scale, known = BINS / (highest - lowest), plane[~np.isnan(plane)]
-    else:
-        scale, known = 1.0 / ((highest - lowest + 1) / BINS), plane.ravel()
-    place = known.astype(np.float64)
+    scale = BINS / (highest - lowest) if values.dtype.kind == "f" else 1.0 / ((highest - lowest + 1) / BINS)
+    place = values.astype(np.float64)
     place -= lowest
     place *= scale
-    return np.bincount(np.minimum(place.astype(np.intp), BINS - 1), minlength=BINS)
+    return np.minimum(place.astype(np.intp), BINS - 1)
 
 
 def last_dark(bin_: int, found: Histogram) -> float:

@@ -4,68 +4,32 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from calls import CALLS, cut_small, grainy, in_enough, note_plans, stack_for
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
 
 import fijibridge as fb
-from fijibridge.blocks import _job, _plan, _task, apply_blocks, plan_blocks
+from fijibridge.blocks import BlockPlan, _job, _task, apply_blocks, plan_blocks, source_of
+from fijibridge.blocks._forms import form_of
 from fijibridge.errors import EngineMissingError, ParameterError, WriteError
 from fijibridge.operation import operations
+from fijibridge.ops import AutoMethod
+from fijibridge.ops.parts import Place
 from fijibridge.volume import Volume, history, same_grid
-
-#: Calls of every operation and method that goes block by block, with the least slice that it takes.
-CALLS: list[tuple[str, dict[str, Any], int]] = [
-    ("smooth", {"sigma": 0.4}, 1),
-    ("smooth", {"sigma": 1.3, "truncate": 3.0}, 1),
-    ("threshold", {"method": "fixed", "value": 120.0}, 1),
-    ("threshold", {"method": "otsu"}, 1),
-    ("threshold", {"method": "mean"}, 1),
-    ("even_out", {"reference": "middle"}, 3),
-    ("even_out", {"gradient_share": 0.5}, 9),
-    ("crop", {}, 8),
-    ("crop", {"box": (0, 1, 0, 1, 0, 1)}, 1),
-    ("shear", {"angle_deg": 70.0}, 9),
-    ("shear", {"angle_deg": 80.0, "nearest": True}, 1),
-    ("shear", {"shift": False}, 1),
-    ("watershed", {"low": 100.0, "high": 140.0, "flood": "slices"}, 6),
-    ("decurtain", {"method": "wavelet_fft", "wavelet": "db2", "level": 1}, 16),
-    ("decurtain", {"strength": 0.7, "kind": "offset"}, 24),
-    ("resample", {}, 1),
-    ("resample", {"size": (90.0, 12.0, 25.0)}, 1),
-    ("resample", {"size": (30.0, 12.0, 25.0), "labels": True}, 1),
-    ("align", {}, 24),
-    ("align", {"trend": "remove", "interpolation": "nearest"}, 24),
-    ("fill_pores", {"phase": 1}, 1),
-    ("fill_pores", {"phase": 1, "largest": 4}, 1),
-]
 
 
 @pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Volumes of a test are small, so chunks must be; and the memory that is no block's would be all of it."""
-    monkeypatch.setattr(_plan, "CHUNK", (3, 8, 16))
-    monkeypatch.setattr(_plan, "_BESIDE", 0)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_small(monkeypatch)
 
 
-def grainy(shape: tuple[int, int, int], dtype: str, seed: int) -> Volume:
-    """Give two phases with noise, streaks and an empty rim, a voxel size, an origin and a past."""
-    rng = np.random.default_rng(seed)
-    grey = 120 + 200 * ndimage.gaussian_filter(rng.normal(0, 1, shape), 1.0) + rng.normal(0, 3, shape)
-    data = np.clip(grey + rng.normal(0, 4, (1, 1, shape[2])), 1, 255).astype(dtype)
-    if min(shape[1:]) > 8:
-        data[:, :2] = 0
-    return fb.make_volume(data, spacing=(50, 10, 12.5), origin=(3, 4, 5), history=({"operation": "acquire"},))
-
-
-def stack_for(name: str, shape: tuple[int, int, int], dtype: str, seed: int) -> Volume:
-    """Give what the operation takes: labels with pores, or grey levels."""
-    volume = grainy(shape, dtype, seed)
-    return fb.with_data(volume, (volume.data > 110).astype(np.uint8)) if name == "fill_pores" else volume
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> list[BlockPlan]:
+    return note_plans(monkeypatch)
 
 
 def assert_the_same(made: Volume, whole: Volume) -> None:
@@ -76,30 +40,86 @@ def assert_the_same(made: Volume, whole: Volume) -> None:
     assert history(made) == history(whole)
 
 
-@pytest.mark.parametrize(("name", "parameters", "least"), CALLS, ids=lambda value: str(value)[:40])
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_block_by_block_gives_the_bytes_of_the_whole(
-    tmp_path_factory: pytest.TempPathFactory, name: str, parameters: dict[str, Any], least: int, data: st.DataObject
-) -> None:
-    """Any shape, one-voxel axes among them, any blocks: nobody can tell from the result how it was made."""
-    depth = data.draw(st.integers(2 if name in ("align", "shear") else 1, 9), "depth")
-    rows, columns = (data.draw(st.integers(least, least + 21), axis) for axis in ("rows", "columns"))
-    dtype = data.draw(st.sampled_from(("uint8", "uint16", "float32")))
-    volume = stack_for(name, (depth, rows, columns), dtype, data.draw(st.integers(0, 99), "seed"))
+class Case(NamedTuple):
+    """A volume, and how many times less memory than for one block."""
+
+    shape: tuple[int, int, int]
+    dtype: str
+    seed: int
+    share: int
+
+
+#: One block, a few, many.
+SHARES = (1, 2, 5)
+
+
+def thin(first: int, least: int) -> list[Case]:
+    """Give shapes with an axis as short as the operation takes, one voxel wherever it can be, in small blocks."""
+    shapes = [(first, least + 5, least + 7), (4, least, least + 11), (3, least + 9, least)]
+    return [Case(shape, dtype, 7, 9) for shape, dtype in zip(shapes, ("uint16", "float32", "uint8"), strict=True)]
+
+
+def cases(first: int, least: int) -> st.SearchStrategy[Case]:
+    """Any shape and any blocks."""
+    side = st.integers(least, least + 21)
+    shape = st.tuples(st.integers(first, 9), side, side)
+    dtype = st.sampled_from(("uint8", "uint16", "float32"))
+    return st.builds(Case, shape, dtype, st.integers(0, 99), st.sampled_from(SHARES))
+
+
+def compared(case: Case, name: str, parameters: dict[str, Any], folder: Path) -> bool:
+    """Hold blocks against the whole; False where the operation does not take the volume."""
+    volume = stack_for(name, case.shape, case.dtype, case.seed)
     try:
         whole = operations()[name](volume, **parameters)
     except fb.FijibridgeError:
-        return  # a volume that the operation does not take
-    folder = tmp_path_factory.mktemp("blocks")
-    plan = plan_blocks(name, volume.shape, volume.dtype, memory=10**9, **parameters)
-    memory = data.draw(st.sampled_from((10**9, plan.bytes // 3, plan.bytes // 9)), "memory")
-    try:
-        made = apply_blocks(name, volume, folder / "made.zarr", memory=max(memory, 1), **parameters)
-    except ParameterError as error:
-        assert "give it more memory" in str(error)  # noqa: PT017 - slices that cannot be divided may not fit
-        return
+        return False
+    memory = plan_blocks(name, case.shape, volume.dtype, memory=10**9, **parameters).bytes // case.share
+    made = in_enough(memory, lambda room: apply_blocks(name, volume, folder / "made.zarr", memory=room, **parameters))
     assert_the_same(made, whole)
+    return True
+
+
+@pytest.mark.parametrize(("name", "parameters", "least"), CALLS, ids=lambda value: str(value)[:40])
+def test_block_by_block_gives_the_bytes_of_the_whole(
+    tmp_path: Path, plans: list[BlockPlan], name: str, parameters: dict[str, Any], least: int
+) -> None:
+    """Any shape, one-voxel axes among them, any blocks: nobody can tell from the result how it was made.
+
+    What an operation does not take is drawn again, and counted: a test that compares nothing must not pass.
+    """
+    first, tried = 2 if name in ("align", "shear") else 1, list[BlockPlan]()
+
+    @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+    @given(case=cases(first, least))
+    def holds(case: Case) -> None:
+        assume(compared(case, name, parameters, tmp_path))
+        tried.append(plans[-1])
+
+    holds()
+    assert len(tried) >= 4
+    for case in thin(first, least):
+        assert compared(case, name, parameters, tmp_path)
+        tried.append(plans[-1])
+    assert sum(plan.count > 1 for plan in tried) >= 2
+    reach = max(tried[-1].reach)
+    assert not reach or any(max(plan.block) < reach for plan in tried)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_every_automatic_threshold_is_that_of_the_whole(dtype: str, plans: list[BlockPlan]) -> None:
+    """All methods look at the histogram that the blocks' histograms add up to."""
+    volume = grainy((6, 24, 40), dtype, 11)
+    z, y, x = (slice(0, size) for size in volume.shape)
+    methods = get_args(AutoMethod)
+    assert len(methods) == 17
+    for method in methods:
+        form, values = form_of(fb.threshold, "native"), fb.threshold.validate({"method": method})
+        task = _task.Task("threshold", form, volume, values, _task.Workplace(9_000))
+        local, _ = task.survey(source_of(volume), _task.Share(None), None)
+        made = local.make(volume, Place((z, y, x), (z, y, x)), **local.given)
+        np.testing.assert_array_equal(made, fb.threshold(volume, method=method).data)
+    assert min(plan.count for plan in plans) >= 8
 
 
 @pytest.mark.parametrize("kind", ["tif", "zarr", "map", "array", "layers"])
@@ -199,7 +219,6 @@ def test_a_plan_says_what_a_run_needs() -> None:
 @pytest.mark.parametrize(
     ("name", "engine", "parameters", "words"),
     [
-        ("watershed", "native", {"low": 60, "high": 140}, "flood='slices'"),
         ("threshold", "fiji", {"method": "otsu"}, "use engine='native'"),
         ("smooth", "fiji", {"sigma": 9.0}, "sigma of 8.5"),
         ("register", "native", {"reference": grainy((9, 9, 9), "uint8", 0)}, "needs the whole volume"),
