@@ -98,7 +98,8 @@ def _mask(roi: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 def _stroke(points: NDArray[np.float64], width: int) -> NDArray[np.intp]:
     """Give (y, x) pixels of a line through the points with a round brush."""
-    ends = np.floor(points).astype(int)[:, ::-1]
+    # Halves go up, as in ImageJ's own drawing of lines between pixels.
+    ends = np.floor(points + 0.5).astype(int)[:, ::-1]
     path = [np.stack(line(*a, *b), axis=1) for a, b in pairwise(ends)]
     brush = np.argwhere(disk((width - 1) // 2)) - (width - 1) // 2
     return np.asarray((np.concatenate(path)[:, None] + brush).reshape(-1, 2), np.intp)

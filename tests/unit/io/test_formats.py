@@ -54,23 +54,6 @@ def test_other_programs_read_what_we_write(tmp_path: Path) -> None:
         np.testing.assert_allclose([file.voxel_size[axis] for axis in "zyx"], (300, 200, 100), rtol=1e-6)
 
 
-def test_nrrd_of_another_program_is_read_as_pynrrd_reads_it(shared_data) -> None:
-    """A raw and a gzipped ball."""
-    for path in sorted(shared_data("formats").glob("nrrd/*.nrrd")):
-        expected = nrrd.read(str(path), index_order="C")[0]
-        np.testing.assert_array_equal(read_volume(path).data, expected)
-
-
-def test_maps_are_read_in_the_order_of_their_axes(shared_data) -> None:
-    """EMD-3001 stores columns along z, rows along x and sections along y; its cell is not cubic."""
-    path = shared_data("formats") / "mrc" / "emd_3001.map.gz"
-    with mrcfile.open(path) as file:
-        expected = np.transpose(file.data, (2, 0, 1))
-    volume = read_volume(path)
-    np.testing.assert_array_equal(volume.data, expected)
-    np.testing.assert_allclose(voxel_size(volume).to("nm")[:3], (0.045875, 0.03925, 0.044825), rtol=1e-5)
-
-
 def test_xradia_images_are_read_with_their_pixel_size(shared_data) -> None:
     """Projections do not say how far apart they are, which is asked for and not guessed."""
     folder = shared_data("formats") / "xradia_txrm"
@@ -83,13 +66,6 @@ def test_xradia_images_are_read_with_their_pixel_size(shared_data) -> None:
     with pytest.raises(ReadError, match="how far apart"):
         read_volume(folder / "txrm_test_chip_tomo.txrm")
     assert read_volume(folder / "txrm_test_chip_tomo.txrm", spacing=(1, 1, 1), units="um").shape == (7, 256, 256)
-
-
-def test_amira_labels_are_read_from_their_runs(shared_data) -> None:
-    """The file's only material is the exterior; 360 kB of runs must make 284 cubed voxels of it."""
-    volume = read_volume(shared_data("formats") / "amira" / "test9.am")
-    assert volume.shape == (284, 284, 284)
-    assert not np.any(volume.data)
 
 
 def test_ilastik_and_bigdataviewer_hdf5_are_read(shared_data) -> None:
