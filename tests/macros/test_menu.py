@@ -18,26 +18,6 @@ from fijibridge.volume import make_volume, voxel_size, with_data
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "NMC stück #3"
-STUDY = """
-name = "small"
-inputs = ["raw"]
-methods = ["otsu", "gWS"]
-[[dataset]]
-name = "NMC-1"
-phantom = "NMC-1"
-size = 32
-"""
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Iterator[Path]:
-    """Give a folder that the service may use; the service that the macros start ends with the tests."""
-    folder = tmp_path_factory.mktemp("menu é #")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIJIBRIDGE_STATE", str(folder / "state"))
-        patch.setenv("FIJIBRIDGE_FOLDERS", str(folder))
-        yield folder
-        macro_call.main(["stop"])
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +165,6 @@ def test_a_study_runs_to_its_end_and_names_its_report(menu, place, stack):
     """From a study file with blanks and a # in its name."""
     (place / "study é").mkdir()
     study = place / "my study #1.toml"
-    study.write_text(STUDY, "utf-8")
     result = run(menu, f'run("Run study...", "study=[{study}] output=[{place / "study é"}]")', stack)
     report = result.log.strip().rpartition("report of the study: ")[2]
     assert Path(report) == place / "study é" / "report.html"

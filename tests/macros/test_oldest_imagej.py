@@ -13,20 +13,10 @@ from fijibridge import Fiji, ops
 from fijibridge.errors import EngineMissingError
 from fijibridge.fiji._jars import Jar, _check, _fetch
 from fijibridge.io import write_volume
-from fijibridge.service import macro_call
 from fijibridge.settings import load_settings
 from fijibridge.volume import make_volume, voxel_size
 
 OLDEST = Jar("net.imagej", "ij", "1.53t", "c04c94af9064e06d1c9bca7a331ebbac821fec24aa8bac5a8ec7cbb893b9e503")
-STUDY = """
-name = "small"
-inputs = ["raw"]
-methods = ["otsu", "S1"]
-[[dataset]]
-name = "NMC-1"
-phantom = "NMC-1"
-size = 32
-"""
 PAINTED = """
 for (k = 0; k < 2; k++) {
     makeRectangle(2 + 26 * k, 2, 10, 44);
@@ -65,17 +55,11 @@ def jar() -> Path:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give a folder with a recipe and a study, and a service of its own."""
-    folder = tmp_path_factory.mktemp("oldest é #")
-    (folder / "out").mkdir()
-    (folder / "my study #1.toml").write_text(STUDY, "utf-8")
-    (folder / "my recipe #1.toml").write_text('input = "raw.tif"\n[[step]]\noperation = "smooth"\n', "utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIJIBRIDGE_STATE", str(folder / "state"))
-        patch.setenv("FIJIBRIDGE_FOLDERS", str(folder))
-        yield folder
-        macro_call.main(["stop"])
+def place(place: Path) -> Path:
+    """Give the folder with a recipe in it, and a place for results."""
+    (place / "out").mkdir()
+    (place / "my recipe #1.toml").write_text('input = "raw.tif"\n[[step]]\noperation = "smooth"\n', "utf-8")
+    return place
 
 
 @pytest.fixture(scope="module")
