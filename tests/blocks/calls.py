@@ -61,14 +61,24 @@ def note_plans(monkeypatch: pytest.MonkeyPatch) -> list[BlockPlan]:
 
 
 def in_enough(memory: int, run: Callable[[int], Volume]) -> Volume:
-    """Run within a memory; with a little more, as often as needed, where slices that cannot be divided do not fit."""
-    while True:
-        try:
-            return run(max(memory, 1))
-        except ParameterError as error:
-            if "give it more memory" not in str(error):
-                raise
-            memory += memory // 12 + 1
+    """Run within a memory; where slices that cannot be divided do not fit, within what a single one needs."""
+    before, needs = _plan.Cutting.smallest, [max(memory, 1)]
+
+    def noted(cutting: _plan.Cutting, room: int) -> tuple[int, int, int] | None:
+        z, y, x = (1 if letter in cutting.divide else size
+                   for letter, size in zip("zyx", cutting.shape, strict=True))  # fmt: skip
+        needs.append(max(needs[-1], cutting.bytes_of((z, y, x))))
+        return before(cutting, room)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_plan.Cutting, "smallest", noted)
+        while True:
+            room = needs[-1]
+            try:
+                return run(room)
+            except ParameterError:
+                if needs[-1] == room:
+                    raise
 
 
 def grainy(shape: tuple[int, int, int], dtype: str, seed: int) -> Volume:
