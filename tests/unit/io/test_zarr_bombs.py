@@ -139,7 +139,8 @@ for name in sys.argv[2:]:
             print("refused", error)
         except ValueError as error:
             print("refused", name, error)  # of stored_voxels, whose reader tells the user
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+# Not ru_maxrss, which begins at what the parent had.
+peak = int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) * 1024
 print("grew", peak - before)
 """
 
