@@ -134,7 +134,14 @@ def _on_this_machine(stack: contextlib.ExitStack, distributed: Any, workers: int
     )
     stack.enter_context(cluster)
     client = _client(stack, distributed, cluster)
+    _quieten(client)
     return Crew(client, count, threads, _link(cluster))
+
+
+def _quieten(client: Any) -> None:
+    from ._engines import Quiet  # it needs dask.distributed
+
+    client.register_plugin(Quiet())
 
 
 def _running(stack: contextlib.ExitStack, distributed: Any, address: str, workers: int | None) -> Crew:

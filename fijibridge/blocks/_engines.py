@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -34,3 +35,11 @@ class Engines(WorkerPlugin):
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+class Quiet(WorkerPlugin):
+    """Leaves Ctrl-C to the program: a terminal sends it to workers of the same machine too, who would trace it back."""
+
+    def setup(self, worker: Any) -> None:
+        """Pass it over; the program ends its workers itself."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -92,28 +92,26 @@ def test_an_error_of_ours_arrives_as_it_is_and_ends_the_run(cluster):
     assert len(got) < 1999
 
 
-def _kill_once(killed: list[int], share: float, marks: list[float]) -> None:
+@pytest.fixture
+def kill_once(workers_below):
     """Kill a worker of this test's cluster whenever another mark is passed."""
-    if marks and share >= marks[0]:
-        marks.pop(0)
-        worker = next(p for p in psutil.Process().children(recursive=True) if _is_worker(p))
-        killed.append(worker.pid)
-        worker.kill()
+
+    def kill(killed: list[int], share: float, marks: list[float]) -> None:
+        if marks and share >= marks[0]:
+            marks.pop(0)
+            worker = workers_below(psutil.Process())[0]
+            killed.append(worker.pid)
+            worker.kill()
+
+    return kill
 
 
-def _is_worker(process: psutil.Process) -> bool:
-    try:
-        return any("spawn_main" in part for part in process.cmdline())
-    except psutil.Error:  # one that was killed before, and that nobody has asked about yet
-        return False
-
-
-def test_smoothing_gives_the_same_bytes_though_workers_are_killed(cluster, volume, tmp_path):
+def test_smoothing_gives_the_same_bytes_though_workers_are_killed(cluster, volume, tmp_path, kill_once):
     """The promise of the scheduler: what it gives is what one process gives for the whole volume."""
     killed, marks = [], [0.1, 0.4]
     made = apply_blocks(
         "smooth", volume, tmp_path / "smooth.zarr", scheduler="processes", workers=4, memory=4 * 60_000_000,
-        progress=lambda share: _kill_once(killed, share, marks), sigma=1.5,
+        progress=lambda share: kill_once(killed, share, marks), sigma=1.5,
     )  # fmt: skip
     whole = fb.smooth(fb.read_volume(volume), sigma=1.5)
     assert len(killed) == 2
@@ -121,7 +119,7 @@ def test_smoothing_gives_the_same_bytes_though_workers_are_killed(cluster, volum
     assert history(made) == history(whole)
 
 
-def test_a_forest_gives_the_same_bytes_on_four_processes(cluster, volume, tmp_path):
+def test_a_forest_gives_the_same_bytes_on_four_processes(cluster, volume, tmp_path, kill_once):
     """Each worker labels boxes of its own from what surrounds them; no seam may show."""
     grey = fb.read_volume(volume)
     painted = np.where(grey.data > 165, 1, np.where(grey.data < 135, 2, 0)).astype(np.uint8)
@@ -130,7 +128,7 @@ def test_a_forest_gives_the_same_bytes_on_four_processes(cluster, volume, tmp_pa
     killed, marks = [], [0.05]
     made = predict_blocks(
         forest, volume, tmp_path / "labels.zarr", scheduler="processes", workers=4, memory=4 * 190_000_000,
-        progress=lambda share: _kill_once(killed, share, marks),
+        progress=lambda share: kill_once(killed, share, marks),
     )  # fmt: skip
     whole = forest.predict(grey)
     assert killed

@@ -6,11 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
-import psutil
 
 import fijibridge as fb
 from fijibridge.blocks import apply_blocks
@@ -31,7 +28,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_run_whose_program_is_killed_goes_on_at_the_missing_chunks(tmp_path):
+def test_a_run_whose_program_is_killed_goes_on_at_the_missing_chunks(tmp_path, left_over, chunks_in):
     """What days of work have written must neither be lost nor be done again."""
     rng = np.random.default_rng(8)
     grey = fb.make_volume(rng.integers(0, 255, (120, 48, 48), np.uint8), spacing=(9, 9, 9), units="nm")
@@ -43,33 +40,15 @@ def test_a_run_whose_program_is_killed_goes_on_at_the_missing_chunks(tmp_path):
                            env={**os.environ, "FIJIBRIDGE_TEST_RUN": str(script)})  # fmt: skip
     assert ended.returncode == -signal.SIGKILL
     assert not out.exists()
-    assert not _left(script)
+    assert not left_over(script)
 
     site = next(tmp_path.glob(".smooth.zarr.*.blocks"))
     receipts = (site / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
-    before = _written(site / "result.zarr" / "0" / "c")
+    before = chunks_in(site / "result.zarr" / "0" / "c")
     assert 0 < len(receipts) < 4
     made = apply_blocks("smooth", source, out, scheduler="processes", workers=2, **_PARAMETERS)
-    after = _written(out / "0" / "c")
+    after = chunks_in(out / "0" / "c")
     assert np.asarray(made.data).tobytes() == fb.smooth(grey, sigma=1.5).data.tobytes()
     assert sum(after[name] == written for name, written in before.items()) >= len(receipts)
     assert len(after) == 4
     assert not list(tmp_path.glob(".smooth.zarr.*"))
-
-
-def _written(chunks: Path) -> dict[str, int]:
-    return {str(path.relative_to(chunks)): path.stat().st_mtime_ns for path in chunks.rglob("*") if path.is_file()}
-
-
-def _left(script) -> list[int]:
-    """Give the processes that still carry the killed program's mark, after the seconds that they need to notice."""
-    end = time.monotonic() + 20
-    while True:
-        found = [
-            process.pid
-            for process in psutil.process_iter(["cmdline", "environ"])
-            if (process.info["environ"] or {}).get("FIJIBRIDGE_TEST_RUN") == str(script)
-        ]
-        if not found or time.monotonic() > end:
-            return found
-        time.sleep(0.1)

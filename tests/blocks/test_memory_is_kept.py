@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from scipy import ndimage
 
@@ -22,12 +25,12 @@ from fijibridge.prepare.measure import stripe_spectrum
 
 #: Enough for slices of 256 x 256 pixels; the stack's voxels alone take more, and the forest wants more to start with.
 MEMORY, OF_A_FOREST = 80_000_000, 200_000_000
-#: Parameters, slices and memory of operations, and of the forest, that take a few seconds at most.
+#: What goes block by block on the native engine: operations that are not in the recipe below, those of which the
+#: smallest part of the work is their own, and the forest; with the slices that take a few seconds at most.
 CALLS = {
     "smooth": ({"sigma": 0.8}, 400, MEMORY),
     "threshold": ({}, 400, MEMORY),
     "fill_pores": ({"phase": 1}, 400, MEMORY),
-    "even_out": ({}, 160, MEMORY),
     "shear": ({"angle_deg": 80.0}, 160, MEMORY),
     "watershed": ({"low": 90.0, "high": 130.0, "flood": "slices"}, 80, MEMORY),
     "predict": ({}, 48, OF_A_FOREST),
@@ -67,11 +70,50 @@ for name, (parameters, slices, memory) in calls.items():
     taken[name] = held("VmHWM") - before
 print(json.dumps(taken))
 """
+RECIPE = """
+input = "INPUT"
+[[step]]
+operation = "smooth"
+sigma = 0.8
+[[step]]
+operation = "align"
+[[step]]
+operation = "decurtain"
+strength = 0.7
+kind = "offset"
+[[step]]
+operation = "even_out"
+[[step]]
+operation = "resample"
+size = [20, 12, 12]
+[[step]]
+operation = "threshold"
+[[step]]
+operation = "fill_pores"
+[[step]]
+operation = "crop"
+"""
+#: The command itself on one recipe after the other, with a line before each but the first, and room given back.
+COMMAND = """
+import ctypes, sys
+from fijibridge.cli import main
+_, memory, *recipes = sys.argv
+for recipe in recipes:
+    sys.argv = ["fijibridge", "prepare", recipe, "-o", recipe + ".out", "--memory", memory]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+    ctypes.CDLL(None).malloc_trim(0)
+    print("READY", flush=True)
+    sys.stdin.readline()
+"""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with a stack of 105 MB of drifting, streaky slices and labels of it."""
+    """Give a folder with a stack of 105 MB of drifting, streaky slices, labels of it, and a small stack."""
     rng = np.random.default_rng(0)
     slab = ndimage.gaussian_filter(rng.normal(0, 1, (25, 256, 256)), 3.0, mode="wrap")
     slab = (110 + 400 * slab + rng.normal(0, 6, (1, 1, 256))).clip(1, 255).astype(np.float32)
@@ -80,6 +122,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     where, grid = tmp_path_factory.mktemp("memory"), {"spacing": (20.0, 10.0, 10.0), "units": "nm"}
     fb.write_volume(fb.make_volume(stack, **grid), where / "stack.tif")
     fb.write_volume(fb.make_volume((stack > 100).astype(np.uint8), **grid), where / "labels.tif")
+    fb.write_volume(fb.make_volume(stack[:24], **grid), where / "small.tif")
     return where
 
 
@@ -96,6 +139,29 @@ def taken(folder: Path) -> dict[str, int]:
 def test_an_operation_keeps_within_the_memory_given(taken: dict[str, int], name: str) -> None:
     """What a cluster's queue was asked for must do: a job that takes more is ended without a word."""
     assert taken[name] <= CALLS[name][2]
+
+
+def test_the_whole_of_prepare_keeps_within_the_memory_given(folder: Path) -> None:
+    """Reading, hashing, the steps and their files, the last volume, the report's pictures: all of it is the command."""
+    for name in ("small", "stack"):
+        (folder / f"{name}.toml").write_text(RECIPE.replace("INPUT", f"{name}.tif"), encoding="utf-8")
+    recipes = [str(folder / f"{name}.toml") for name in ("small", "stack")]
+    command = [sys.executable, "-c", COMMAND, f"{MEMORY}", *recipes]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with (folder / "said").open("w") as said, subprocess.Popen(command, stderr=said, **pipes) as process:  # type: ignore[call-overload]
+        while "READY" not in (line := process.stdout.readline()) and line:
+            pass
+        start = peak = _private(process.pid)
+        process.stdin.write("\n")
+        process.stdin.close()
+        while process.poll() is None:
+            peak = max(peak, _private(process.pid))
+            time.sleep(0.002)
+    told = re.findall(r"step (\d): \w+: (\d+) blocks", (folder / "said").read_text(encoding="utf-8"))
+    assert process.returncode == 0
+    assert [number for number, _ in told[-8:]] == list("12345678")
+    print("PEAK", start, peak, peak - start)
+    assert peak - start <= MEMORY
 
 
 def test_slices_of_chunks_are_held_as_few_at_a_time_as_fit(tmp_path: Path) -> None:
@@ -122,6 +188,15 @@ def test_the_report_takes_little_more_than_what_it_shows() -> None:
     assert drawn < 4 * large[0].nbytes
     assert measured < 80 * 2048**2
     assert np.isfinite(spectrum.stripes).all()
+
+
+def _private(pid: int) -> int:
+    """Give the bytes of a process that are no file's: pages of mapped files go when the system wants them."""
+    try:
+        found = re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
+    except (OSError, psutil.Error):
+        return 0
+    return 1024 * int(found[1]) if found else 0
 
 
 def test_a_volume_on_disk_stays_there() -> None:
