@@ -12,24 +12,21 @@ format's own package takes to do the same by hand, with the whole array in memor
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import tifffile
+from _rows import Row, versions, write_rows
 from scipy.ndimage import gaussian_filter
 
-import fijibridge as fb
-
 _SIDE, _TILE = 2048, 512
-_PACKAGES = ("fijibridge", "numpy", "tifffile", "zarr", "h5py", "pynrrd", "mrcfile", "numcodecs")
+_PACKAGES = ("numpy", "tifffile", "zarr", "h5py", "pynrrd", "mrcfile", "numcodecs")
 #: What a user would write by hand: {0} is read, {1} is written.
 _READ = "import tifffile; a = tifffile.imread({0!r}); "
 _PEERS = {
@@ -90,7 +87,7 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def one(name: str, source: Path, size: int, peer: bool) -> list[dict[str, object]]:
+def one(name: str, source: Path, size: int, peer: bool) -> list[Row]:
     """Convert to one format, ours or by hand; give the rows."""
     target, log = source.parent / f"out.{name}", source.parent / "log.txt"
     command = [str(Path(sys.executable).parent / "fijibridge"), "convert", str(source), str(target)]
@@ -114,32 +111,21 @@ def one(name: str, source: Path, size: int, peer: bool) -> list[dict[str, object
     }
     who = f"{name}, by hand" if peer else name
     size_text = f"{size / 1e9:.2f} GB"
-    return [{"name": who, "size": size_text, "metric": m, "value": v, "unit": u} for m, (v, u) in figures.items()]
+    return [Row(who, size_text, metric, value, unit) for metric, (value, unit) in figures.items()]
 
 
-def table(rows: list[dict[str, object]]) -> str:
+def table(rows: list[Row]) -> str:
     """Lay out one line for each conversion."""
-    metrics = list(dict.fromkeys(row["metric"] for row in rows))
-    units = {row["metric"]: row["unit"] for row in rows}
+    metrics = list(dict.fromkeys(row.metric for row in rows))
+    units = {row.metric: row.unit for row in rows}
     heads = [f"{metric}, {units[metric]}" if units[metric] else str(metric) for metric in metrics]
     lines = ["| TIFF to | size | " + " | ".join(heads) + " |", "|---|--:|" + "--:|" * len(metrics)]
-    for name, size in dict.fromkeys((row["name"], row["size"]) for row in rows):
-        values = {row["metric"]: row["value"] for row in rows if (row["name"], row["size"]) == (name, size)}
+    for name, size in dict.fromkeys((row.name, row.size) for row in rows):
+        values = {row.metric: row.value for row in rows if (row.name, row.size) == (name, size)}
         cells = ["yes" if v else "no" for m, v in values.items() if not units[m]]
         numbers = [f"{v:.3g}" if v < 100 else f"{v:.0f}" for m, v in values.items() if units[m]]
         lines.append(f"| {name} | {size} | " + " | ".join(numbers + cells) + " |")
     return "\n".join(lines)
-
-
-def save(rows: list[dict[str, object]], path: Path) -> None:
-    """Add rows to a file; a row that is there already is replaced."""
-    old = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
-    fresh = {(row["name"], row["size"]) for row in rows}
-    kept = [row for row in old if (row["name"], row["size"]) not in fresh]
-    versions = {"python": sys.version.split()[0], **{name: version(name) for name in _PACKAGES}}
-    versions["fijibridge"] = fb.__version__
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"rows": kept + rows, "versions": versions}, indent=2), encoding="utf-8")
 
 
 def main() -> None:
@@ -152,15 +138,14 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, default=Path(), help="folder for the stack and the results")
     given = parser.parse_args()
     slices = 16 if given.quick else max(1, round(given.gb * 1e9 / (2 * _SIDE * _SIDE)))
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory(dir=given.scratch) as folder:
         source = Path(folder) / "stack.ome.tif"
         size = make_stack(source, slices)
         for name in given.only:
             for who in given.who:
                 rows += one(name, source, size, who == "hand")
-                if given.json:
-                    save(rows, given.json)
+                write_rows(rows, given.json, versions(*_PACKAGES), keep=True)
     print(table(rows))
 
 

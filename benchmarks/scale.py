@@ -19,13 +19,13 @@ import sys
 import tempfile
 import threading
 import time
-from importlib.metadata import version
 from os import cpu_count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+from _rows import Row, read_rows, versions, write_rows
 from _scale_data import lazy, tile
 from scipy.ndimage import gaussian_filter
 
@@ -38,7 +38,7 @@ SIZES = {"128": (128,) * 3, "256": (256,) * 3, "512": (512,) * 3, "1024": (1024,
 #: Of the largest volume, the forest labels a slab: the whole would take half an hour on two cores.
 SLAB = (64, 2048, 2048)
 NAMES = ("smooth", "threshold", "forest")
-_PACKAGES = ("fijibridge", "dask", "distributed", "zarr", "numpy", "scipy", "numba")
+_PACKAGES = ("dask", "distributed", "zarr", "numpy", "scipy", "numba")
 
 
 def forest() -> Forest:
@@ -141,7 +141,7 @@ def _read(name: str, shape: tuple[int, ...], plan: dict[str, Any], model: Forest
     return float(np.prod(outer) / inner) * (2 if name == "threshold" else 1)
 
 
-def measure(name: str, size: str, workers: int, given: argparse.Namespace) -> list[dict[str, Any]]:
+def measure(name: str, size: str, workers: int, given: argparse.Namespace) -> list[Row]:
     """Do one run in a program of its own."""
     shape = SLAB if (name, size) == ("forest", "2048") else SIZES[size]
     with tempfile.TemporaryDirectory(dir=given.scratch) as folder:
@@ -162,10 +162,7 @@ def measure(name: str, size: str, workers: int, given: argparse.Namespace) -> li
     speed = f"{found['cpu_ns_per_voxel']:8.1f} ns/voxel {found['seconds']:7.1f} s"
     print(f"{who:>40} {words:>18} {speed}  {memory}, {moved}", flush=True)
     unit = {"cpu_ns_per_voxel": "ns", "seconds": "s", "read_per_voxel": "", "written_per_voxel": "bytes"}
-    return [
-        {"name": who, "size": words, "metric": metric, "value": value, "unit": unit.get(metric, "MB")}
-        for metric, value in found.items()
-    ]
+    return [Row(who, words, metric, value, unit.get(metric, "MB")) for metric, value in found.items()]
 
 
 def plan(rows: list[dict[str, Any]], voxels: float, cores: int, price: float) -> list[str]:
@@ -258,25 +255,14 @@ def main() -> None:
         print(json.dumps(found))
         return
     if given.plan:
-        rows = json.loads(given.plan.read_text(encoding="utf-8"))["rows"]
+        rows = read_rows(given.plan)
         print("\n".join([*table(rows), "", *plan(rows, given.voxels, given.cores, given.price)]))
         return
     for size in given.sizes:
         for name in given.only:
             for workers in given.workers:
-                keep(measure(name, size, workers, given), given.json)
-
-
-def keep(rows: list[dict[str, Any]], path: Path | None) -> None:
-    """Write rows down at once: all of them together take an hour."""
-    if path is None:
-        return
-    before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
-    new = {(row["name"], row["size"]) for row in rows}
-    kept = [row for row in before if (row["name"], row["size"]) not in new]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    versions = {name: version(name) for name in _PACKAGES}
-    path.write_text(json.dumps({"rows": kept + rows, "versions": versions}, indent=2), encoding="utf-8")
+                # Written down at once: all of them together take an hour.
+                write_rows(measure(name, size, workers, given), given.json, versions(*_PACKAGES), keep=True)
 
 
 if __name__ == "__main__":
