@@ -93,7 +93,7 @@ def _say_plan(recipe: Recipe, out: Path, start: int | None, who: Who, as_json: b
 
 def _planned(recipe: Recipe, volume: Volume, folder: Path, start: int | None) -> tuple[Planned, ...]:
     """Say what is done; voxels are read only where an earlier run left something that they may have been made into."""
-    from ..pipeline import plan
+    from ..pipeline import Planned, plan
 
     if any(folder.glob("[0-9]*.json")):
         return plan(recipe, volume, folder, start=start)
