@@ -15,6 +15,12 @@ WALL = np.uint8(255)
 _AT_A_TIME = 20_000_000
 
 
+def gradient_levels(grey: NDArray[np.generic]) -> NDArray[np.uint16]:
+    """Give the 3-D Sobel gradient magnitude in 65536 steps from 0 to its greatest value."""
+    steepness = gradient(grey)
+    return in_levels(steepness, float(steepness.max()))
+
+
 def gradient(grey: NDArray[np.generic]) -> NDArray[np.float32]:
     """Give the 3-D Sobel gradient magnitude.
 

@@ -13,7 +13,7 @@ from ..operation import Engine, operation
 from ..volume import Volume, with_data
 from ._fiji import imagej_version, mask, run
 from ._flood import flood as fill
-from ._flood import gradient, in_levels
+from ._flood import gradient_levels
 from ._watershed_stack import BRIGHT, seeds_of, stack_survey
 from .parts import Survey, blank, by_engine, some_bytes
 
@@ -131,5 +131,4 @@ def _flooded(grey: NDArray[Any], low: float, high: float) -> NDArray[np.bool_]:
     seeds = seeds_of(grey, low, high)
     if not seeds.any():
         return grey >= (low + high) / 2
-    steepness = gradient(grey)
-    return np.asarray(fill(in_levels(steepness, float(steepness.max())), seeds) == BRIGHT)
+    return np.asarray(fill(gradient_levels(grey), seeds) == BRIGHT)

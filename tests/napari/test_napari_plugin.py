@@ -11,7 +11,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import numpy as np
 import pytest
 
-pytest.importorskip("napari", reason="napari is not installed (pip install 'fijibridge[napari]')")
+# Not "napari": that is the name of this folder too.
+pytest.importorskip("napari.components", reason="napari is not installed (pip install 'fijibridge[napari]')")
 
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
