@@ -13,7 +13,7 @@ from ..volume import Volume, hash_voxels, history, origin, voxel_size
 
 #: All rooms that a step's voxels can depend on. Imports point downwards only, so nothing above can change a result:
 #: the command line or a report may be edited without anything being done anew.
-ROOMS = ("blocks", "errors", "fiji", "forest", "io", "operation", "ops", "pipeline", "settings", "volume")
+ROOMS = ("blocks", "choices", "errors", "fiji", "forest", "io", "operation", "ops", "pipeline", "settings", "volume")
 #: Packages that draw and print; what else fijibridge requires may compute, and another version may round otherwise.
 _NOT_COMPUTING = {"jinja2", "matplotlib", "pandas", "platformdirs", "psutil", "rich", "typer"}
 _PACKAGE = Path(__file__).resolve().parents[1]

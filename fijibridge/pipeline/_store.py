@@ -92,7 +92,9 @@ class Store:
             )  # fmt: skip
             there = self.find(name)
             # The note goes first: an output without one does not count, a note without an output neither.
-            write_text(self._note_path(name), json.dumps(asdict(made), indent=2))
+            # It is moved here as the output is: what is half written when a run is killed goes with the scratch folder.
+            write_text(scratch / "note", json.dumps(asdict(made), indent=2))
+            (scratch / "note").replace(self._note_path(name))
             if there is None or there.sha256 != made.sha256:
                 (scratch / file).replace(self.folder / file)
         return made
