@@ -2,7 +2,7 @@
 
     python benchmarks/study.py -o out/study --into docs/results.md     # runs what is missing, then writes
     python benchmarks/study.py -o out/study                            # prints the section
-    python benchmarks/study.py --quick                                 # the quick study, a minute or two
+    python benchmarks/study.py --quick                                 # one small phantom, a minute at most
     python benchmarks/study.py --forests                               # why the study's forests are what they are
 
 A run that was stopped goes on; `--no-run` takes the results that are there. What the run cost stands in
@@ -45,6 +45,16 @@ KINDS = {
 #: Forests beside the study's own: trees, voxels of a leaf, voxels of a class.
 FORESTS = ((TREES, LEAF, MOST), (60, 1, MOST), (60, 1, 20_000), (60, LEAF, MOST), (TREES, 1, MOST))
 
+#: What `--quick` runs.
+QUICK = """\
+name = "quick"
+training_voxels = 2000
+[[dataset]]
+name = "NMC-1"
+phantom = "NMC-1"
+size = 64
+"""
+
 
 def study(out: Path, *arguments: str) -> None:
     """Run the command line, and write down beside its results what that cost."""
@@ -65,6 +75,14 @@ def study(out: Path, *arguments: str) -> None:
     }
     if cost["cells_made"]:
         (out / "cost.json").write_text(json.dumps(cost, indent=1), encoding="utf-8")
+
+
+def quick_file(out: Path) -> str:
+    """Write the study of one small phantom."""
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / "quick.toml"
+    file.write_text(QUICK, encoding="utf-8")
+    return str(file)
 
 
 def cost_words(out: Path) -> str:
@@ -236,7 +254,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("-o", "--out", type=Path, help="folder of the results (default out/study, or out/study-quick)")
     parser.add_argument("--into", type=Path, help="page whose study section is replaced")
     parser.add_argument("--no-run", action="store_true", help="take the results that are there")
-    parser.add_argument("--quick", action="store_true", help="two small phantoms (with --forests: small ones)")
+    parser.add_argument("--quick", action="store_true", help="one small phantom (with --forests: small ones)")
     parser.add_argument("--forests", action="store_true", help="compare forests instead")
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
     return parser.parse_args()
@@ -251,7 +269,7 @@ def main() -> None:
     else:
         out = chosen.out or Path("out/study-quick" if chosen.quick else "out/study")
         if not chosen.no_run:
-            study(out, "--quick" if chosen.quick else "--phantoms")
+            study(out, quick_file(out) if chosen.quick else "--phantoms")
         results = json.loads((out / "results.json").read_text(encoding="utf-8"))
         text, rows, measured = section(results, out), rows_of(results, out), versions() | results["versions"]
     write_rows(rows, chosen.json, measured)
